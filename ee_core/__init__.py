@@ -1,0 +1,1 @@
+"""EE, the execution engine: runs workflows whose steps are done by bots."""

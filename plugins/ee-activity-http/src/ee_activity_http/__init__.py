@@ -1,0 +1,1 @@
+"""The activity type http: one HTTP request, for EE."""

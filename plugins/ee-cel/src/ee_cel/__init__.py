@@ -1,0 +1,1 @@
+"""Expressions in workflow files, written in CEL, for EE."""

@@ -1,0 +1,1 @@
+"""An example plugin for EE: copy it to begin your own."""

@@ -1,0 +1,1 @@
+"""Message broker and bot locks on NATS JetStream, for EE."""
