@@ -1,0 +1,23 @@
+"""Fixtures of all tests of the core.
+
+Keep this short: a fixture belongs into the conftest nearest to its users.
+Shared test helpers live in `ee_core.testing`; test folders are not packages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the repository."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def distributions(repository: Path) -> list[Path]:
+    """The folder of each distribution: the core first, then the plugins by name."""
+    return [repository, *sorted(path.parent for path in repository.glob("plugins/*/pyproject.toml"))]
