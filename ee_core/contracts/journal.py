@@ -1,0 +1,154 @@
+"""What a journal plugin promises: the append-only record that is the only truth.
+
+A journal is a set of partitions; a job lives in one. It stores encoded records (`ee_core.model.record`), and
+beside each the few facts an index needs; it never looks inside. The kit is `ee_core.testing.journal`.
+
+[J1] `commit` is atomic: all its records are stored, in order, or none.
+[J2] `commit` with an expected position or an epoch that is not the partition's raises `JournalConflictError`, and stores nothing.
+[J3] When `commit` has returned, its records survive the death of the process and, if `traits.durable`, the loss of power.
+[J4] `open_partition` raises the epoch by one, durably; from then on every commit of an earlier epoch is refused as in [J2].
+[J5] The identical commit repeated (same position, epoch and records) after an unknown outcome returns the same position and is stored once.
+[J6] `read` yields the commits of a partition after a position, in order, complete, each with the records as they were given.
+[J7] The commits of a partition are chained by a hash, and each record is framed with a checksum: a gap, a fork, a changed byte or a foreign epoch raises `JournalCorruptError`
+that names the position; nothing after it is yielded.
+[J8] `history` yields all records of one job, in order of index, also long after it finished; none for an unknown job.
+[J9] `open_jobs` yields the id of every job of a partition whose last summary says `open`, oldest first.
+[J10] `list_jobs` and `find_job` show the last summary of each job, finished ones too, newest first, filtered as asked.
+[J11] `put_content` is durable when it returns; `get_content` returns the identical bytes, or raises `NotFoundError`; putting the same again changes nothing.
+[J12] Two processes may open one journal; a second `open_partition` makes the first one's commits fail, never mix.
+[J13] Store identity: `store_id` is random, made once, and the same at every later opening.
+[J14] A record over `MAX_RECORD_BYTES` or a commit over `MAX_COMMIT_BYTES` is refused with `PayloadTooLargeError`, and nothing is stored.
+[J15] A failed write (disk full, read-only) raises `JournalUnavailableError` naming the cause; the same commit may be repeated and succeeds when the cause is gone.
+[J16] After `close` every call raises `JournalUnavailableError`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from ee_core.model.ids import JobId, WorkflowHash
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """What the index shows of a job; rebuilt from its records if it is ever lost."""
+
+    job: JobId
+    workflow: str  # name
+    version: str
+    hash: WorkflowHash | None  # None for a tombstone
+    status: str  # JobStatus value
+    outcome: str  # Outcome value, "" while not finished
+    owner: str
+    labels: dict[str, str]
+    priority: int
+    accepted_us: int
+    finished_us: int | None
+    incidents: int  # open ones
+    open: bool  # not finished, or finished with drains left
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record on its way into the journal."""
+
+    job: JobId
+    index: int
+    body: bytes
+    summary: JobSummary
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCommit:
+    """One commit as read back."""
+
+    position: int
+    epoch: int
+    records: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionHead:
+    """Where a partition stands after it was opened for writing."""
+
+    partition: int
+    position: int  # of the last commit, 0 when empty
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs a list shows; every field that is set must match."""
+
+    status: str = ""
+    outcome: str = ""
+    workflow: str = ""
+    owner: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    limit: int = 100
+    before_us: int | None = None  # accepted before this instant: the next page
+
+
+@dataclass(frozen=True, slots=True)
+class JournalTraits:
+    """What the engine may rely on."""
+
+    durable: bool  # survives the loss of power
+    partitions: int  # how many there are
+    shared: bool  # engines on several machines may use it
+
+
+@runtime_checkable
+class Journal(Protocol):
+    """An open journal; safe to use from many tasks of one loop, one commit at a time per partition."""
+
+    @property
+    def traits(self) -> JournalTraits:
+        """Fixed while open."""
+
+    @property
+    def store_id(self) -> str:
+        """The random name of this store."""
+
+    async def open_partition(self, partition: int) -> PartitionHead:
+        """Become the writer of a partition."""
+
+    async def commit(self, head: PartitionHead, entries: Sequence[Entry]) -> PartitionHead:
+        """Store entries after the head's position, under its epoch.
+
+        Returns:
+            The new head.
+
+        Raises:
+            JournalConflictError: Somebody else is the writer; nothing was stored.
+            JournalUnavailableError: Not stored, or not known to be: repeat the identical call.
+            PayloadTooLargeError: Nothing was stored.
+        """
+
+    def read(self, partition: int, *, after: int = 0) -> AsyncIterator[StoredCommit]:
+        """Iterate over the commits of a partition."""
+
+    def history(self, job: JobId) -> AsyncIterator[bytes]:
+        """Iterate over the records of one job."""
+
+    def open_jobs(self, partition: int) -> AsyncIterator[JobId]:
+        """Iterate over the jobs that are not over."""
+
+    async def find_job(self, job: JobId) -> JobSummary | None:
+        """Return the index's row of a job."""
+
+    async def list_jobs(self, wanted: JobFilter) -> list[JobSummary]:
+        """Return rows of the index, newest first."""
+
+    async def put_content(self, name: WorkflowHash, content: bytes) -> None:
+        """Keep a workflow's content under its hash."""
+
+    async def get_content(self, name: WorkflowHash) -> bytes:
+        """Return a content."""
+
+    async def close(self) -> None:
+        """Finish what is being written and close; idempotent."""

@@ -1,0 +1,119 @@
+"""What a bot-lock provider plugin promises.
+
+One record per bot says which engine has it: holder, lease number, state, reason. The record has no life time; a
+holder is alive while its *engine key* is. The provider never waits for a bot and never talks to one: that a
+bot is idle is proved by the bot itself (`ee_core.fleet`). The kit is `ee_core.testing.lock`.
+
+[L1] `take` succeeds for one engine only: of many that read the same record, one writes, the others raise `LockHeldError` or `LockLostError`.
+[L2] The lease number of a bot rises with every `take`, also after a release, a restart of the provider and a clock that went back: it is
+``max(last + 1, now_us, floor)``.
+[L3] `take` of a record held by an engine whose key is alive raises `LockHeldError`; nothing changed.
+[L4] `take` of a record whose holder's key is gone succeeds and returns a lease in state UNKNOWN; so does the first `take` after a restart of a provider that kept the record.
+[L5] `take` of a released or new record returns a lease in state FREE.
+[L6] `write` and `release` are compare-and-set on the holder's own last revision: after a takeover they raise `LockLostError` and change nothing.
+[L7] A record in state QUARANTINED is never taken; `take` raises `LockHeldError` naming the reason. It survives every engine.
+[L8] `keep_alive` makes the engine's key live for `ttl_s` from before the call was sent; without another call `is_alive` becomes false within `ttl_s` + 1 second, not before.
+[L9] `watch` yields a record after every change made by any engine, and each existing record once at the start; it may leave out intermediate states.
+[L10] After `close` every call raises `LockUnavailableError`; leases stay as they are.
+[L11] `retire` removes the engine's key at once, so that its leases can be taken over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
+
+    from ee_core.model.ids import BotId, EngineId
+
+
+class LeaseState(StrEnum):
+    """What the record says of the bot."""
+
+    FREE = "free"  # nobody's, or its holder knows it idle
+    HELD = "held"  # the holder uses it
+    DRAINING = "draining"  # may still work on an attempt that has ended
+    UNKNOWN = "unknown"  # taken over, the bot has not answered yet
+    QUARANTINED = "quarantined"  # an operator decides
+
+
+@dataclass(frozen=True, slots=True)
+class LockRecord:
+    """A bot's record as stored."""
+
+    bot: BotId
+    holder: EngineId | None  # None: released
+    lease: int  # the highest lease number ever given for this bot
+    state: LeaseState
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A record that is ours, with the revision that proves it; replaced by every `write`."""
+
+    record: LockRecord
+    revision: str  # opaque
+
+
+@dataclass(frozen=True, slots=True)
+class LockTraits:
+    """What the engine may rely on."""
+
+    shared: bool  # engines of other processes see the same records
+    durable: bool  # records survive the end of all engines
+
+
+@runtime_checkable
+class LockProvider(Protocol):
+    """An open provider, used by one engine; safe to use from many tasks of one loop."""
+
+    @property
+    def traits(self) -> LockTraits:
+        """Fixed while open."""
+
+    async def keep_alive(self, engine: EngineId, *, ttl_s: float) -> None:
+        """Renew the engine's key; the first call makes it.
+
+        Raises:
+            LockLostError: The key had expired since the last call: others may have taken the leases.
+            LockUnavailableError: No answer in time; it may be renewed. Retryable.
+        """
+
+    async def retire(self, engine: EngineId) -> None:
+        """Remove the engine's key."""
+
+    async def is_alive(self, engine: EngineId) -> bool:
+        """Say whether the engine's key lives."""
+
+    async def take(self, bot: BotId, *, engine: EngineId, now_us: int, floor: int) -> Lease:
+        """Take a bot's lock now or raise; never waits.
+
+        Args:
+            floor: The bot's own highest fence + 1, or 0 when it is not known.
+
+        Raises:
+            LockHeldError: A living engine has it, or it is quarantined; nothing changed.
+            LockUnavailableError: No answer in time; it may be ours. Retryable.
+        """
+
+    async def write(self, lease: Lease, state: LeaseState, reason: str = "") -> Lease:
+        """Change the state of a lease.
+
+        Raises:
+            LockLostError: The record is no longer ours.
+            LockUnavailableError: No answer in time; it may be written. Retryable.
+        """
+
+    async def release(self, lease: Lease) -> None:
+        """Give the bot back; the lease number stays in the record. Raises as `write`."""
+
+    def watch(self) -> AbstractAsyncContextManager[AsyncIterator[LockRecord]]:
+        """Follow all records."""
+
+    async def close(self) -> None:
+        """Give up the connection; idempotent."""

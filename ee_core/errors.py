@@ -1,0 +1,254 @@
+"""Every exception EE raises, in one tree that answers whose fault it is.
+
+The flag `retryable` answers the other question: whether the same call may succeed later.
+Messages say what happened with the values, what was expected, and what to do; lower case, no full stop.
+
+EngineError
+├─ ConfigError                 the operator's fault: a setting; names file, key, value
+├─ InputError                  the caller's fault: a command or argument that cannot be accepted
+│  ├─ NotFoundError            no job, bot, workflow or incident of that name
+│  ├─ ConflictError            the same id with other content, or an action whose moment has passed
+│  └─ MessageError             bytes that are no message of ours: not JSON, wrong version, missing field
+├─ WorkflowError               the author's fault: the definition; carries diagnostics
+├─ ExpressionError             an expression that failed while it ran; carries source and position
+├─ PluginError                 the plugin's fault; carries group, name, distribution
+│  ├─ PluginNotFoundError      lists what is installed
+│  ├─ PluginConflictError      two distributions, one name
+│  ├─ PluginLoadError          the import failed (cause chained)
+│  └─ PluginContractError      loaded, but breaks its contract
+├─ IllegalTransitionError      our bug or a corrupt journal; job, state, event
+├─ JournalError
+│  ├─ JournalConflictError     somebody else wrote first; the partition is lost
+│  ├─ JournalUnavailableError  not written in time, or unknown; retryable with the identical bytes
+│  ├─ JournalCorruptError      position and reason
+│  └─ NewerVersionError        written by a newer EE: upgrade, this is no damage
+├─ BrokerError
+│  ├─ BrokerUnavailableError   not accepted in time; the message may have arrived; retryable
+│  └─ PayloadTooLargeError     size and limit in bytes; nothing was sent
+├─ LockError
+│  ├─ LockHeldError            another engine holds it; nothing changed
+│  ├─ LockLostError            the record is no longer ours
+│  └─ LockUnavailableError     no answer in time; the lock may be ours; retryable
+└─ ActivityError               raised by activity and bot authors
+   ├─ PermanentActivityError   do not try again
+   └─ TransientActivityError   try again, after `retry_after_s` if given
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EngineError(Exception):
+    """The root of all errors of EE."""
+
+    retryable: ClassVar[bool] = False
+    code: ClassVar[str] = "error"  # stable, lower case; what messages and `-o json` carry
+
+
+class ConfigError(EngineError):
+    """A setting is wrong; the operator can mend it."""
+
+    code = "config"
+
+
+class InputError(EngineError):
+    """A command or an argument cannot be accepted as it is."""
+
+    code = "invalid_input"
+
+
+class NotFoundError(InputError):
+    """Nothing of that name is known."""
+
+    code = "not_found"
+
+
+class ConflictError(InputError):
+    """The same id came with other content, or the moment for the action has passed."""
+
+    code = "conflict"
+
+
+class MessageError(InputError):
+    """Bytes from outside are no message of ours."""
+
+    code = "bad_message"
+
+
+class WorkflowError(EngineError):
+    """A definition is not valid; `str()` is the rendered list of its diagnostics."""
+
+    code = "invalid_workflow"
+
+
+class ExpressionError(EngineError):
+    """An expression failed while it was evaluated.
+
+    Attributes:
+        source: The expression as written.
+        column: 1-based position inside the source, 0 if unknown.
+    """
+
+    code = "expression"
+
+    def __init__(self, message: str, *, source: str = "", column: int = 0) -> None:
+        super().__init__(message)
+        self.source = source
+        self.column = column
+
+
+class PluginError(EngineError):
+    """A plugin cannot be used.
+
+    Attributes:
+        group: Entry-point group, as ``ee.brokers``.
+        name: Entry-point name, what the user typed.
+    """
+
+    code = "plugin"
+
+    def __init__(self, message: str, *, group: str = "", name: str = "") -> None:
+        super().__init__(message)
+        self.group = group
+        self.name = name
+
+
+class PluginNotFoundError(PluginError):
+    """No plugin of that name is installed."""
+
+    code = "plugin_not_found"
+
+
+class PluginConflictError(PluginError):
+    """Two distributions offer the same name in one group."""
+
+    code = "plugin_conflict"
+
+
+class PluginLoadError(PluginError):
+    """The plugin's module could not be imported; the cause is chained."""
+
+    code = "plugin_load"
+
+
+class PluginContractError(PluginError):
+    """The plugin was loaded but does not keep its contract."""
+
+    code = "plugin_contract"
+
+
+class IllegalTransitionError(EngineError):
+    """An event cannot be applied to the job it names: our bug, or a damaged journal."""
+
+    code = "illegal_transition"
+
+
+class JournalError(EngineError):
+    """The journal could not do what was asked."""
+
+    code = "journal"
+
+
+class JournalConflictError(JournalError):
+    """Another writer was first: wrong position or epoch. The partition is lost to the caller."""
+
+    code = "journal_conflict"
+
+
+class JournalUnavailableError(JournalError):
+    """Not written, or not known to be; repeat the identical bytes."""
+
+    code = "journal_unavailable"
+    retryable = True
+
+
+class JournalCorruptError(JournalError):
+    """A stored frame or chain is damaged; the message names position and reason."""
+
+    code = "journal_corrupt"
+
+
+class NewerVersionError(JournalError):
+    """The journal was written by a newer EE; upgrade before reading it."""
+
+    code = "newer_version"
+
+
+class BrokerError(EngineError):
+    """The broker could not do what was asked."""
+
+    code = "broker"
+
+
+class BrokerUnavailableError(BrokerError):
+    """Not accepted in time; the message may have arrived all the same."""
+
+    code = "broker_unavailable"
+    retryable = True
+
+
+class PayloadTooLargeError(BrokerError):
+    """A body is larger than the broker takes; nothing was sent."""
+
+    code = "too_large"
+
+    def __init__(self, *, size: int, limit: int, what: str) -> None:
+        super().__init__(
+            f"{what} has {size} bytes, the limit is {limit}; send large values by reference (a path or an object name)"
+        )
+        self.size = size
+        self.limit = limit
+
+
+class LockError(EngineError):
+    """The lock provider could not do what was asked."""
+
+    code = "lock"
+
+
+class LockHeldError(LockError):
+    """Another engine holds the bot; nothing changed."""
+
+    code = "lock_held"
+
+
+class LockLostError(LockError):
+    """The lock's record is no longer ours; stop using the bot."""
+
+    code = "lock_lost"
+
+
+class LockUnavailableError(LockError):
+    """No answer in time; the lock may be ours."""
+
+    code = "lock_unavailable"
+    retryable = True
+
+
+class ActivityError(EngineError):
+    """Raised by activity and bot authors: the attempt failed.
+
+    Attributes:
+        code: Short, lower case, for policies and expressions (``nodes.<id>.error.code``).
+        text: For people.
+    """
+
+    def __init__(self, text: str, *, code: str = "failed") -> None:
+        super().__init__(text)
+        self.text = text
+        self.error_code = code
+
+
+class PermanentActivityError(ActivityError):
+    """Trying again cannot help."""
+
+
+class TransientActivityError(ActivityError):
+    """Trying again may help."""
+
+    retryable = True
+
+    def __init__(self, text: str, *, code: str = "transient", retry_after_s: float | None = None) -> None:
+        super().__init__(text, code=code)
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,111 @@
+"""The base of all messages: bytes to model and back, with errors that name the field."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ee_core.errors import MessageError
+from ee_core.model.ids import Fence
+
+VERSION = 1
+MAX_MESSAGE_BYTES = 1024 * 1024
+MAX_INTEGER = 2**53 - 1
+
+Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$|^-[A-Za-z0-9_-]{0,63}$")]
+Visit = Annotated[str, Field(min_length=3, max_length=80, pattern=r"^[^#]+#[1-9][0-9]*$")]
+Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+
+
+def _to_fence(value: object) -> object:
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return Fence(*value)
+    return value
+
+
+WireFence = Annotated[Fence, BeforeValidator(_to_fence)]
+
+
+class ErrorBody(BaseModel):
+    """An error as it travels."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    code: str = Field(max_length=100)
+    text: str = Field(max_length=10_000)
+
+
+class Message(BaseModel):
+    """A message; subclasses add their fields."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+    v: Literal[1] = 1
+
+    def to_bytes(self) -> bytes:
+        """Return UTF-8 JSON without fields that are None."""
+        return self.model_dump_json(exclude_none=True, by_alias=True).encode()
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> Self:
+        """Read a message.
+
+        Raises:
+            MessageError: Not JSON, too large, another version, or a field is missing or wrong; the text names it.
+        """
+        return cls.from_json(read_json(body, cls.__name__))
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """As `from_bytes`, from parsed JSON."""
+        if not isinstance(value, dict):
+            raise MessageError(f"{cls.__name__}: expected a JSON object, got {type(value).__name__}")
+        version = value.get("v", VERSION)
+        if version != VERSION:
+            raise MessageError(
+                f"{cls.__name__}: version {version!r} is not known here; this EE speaks version {VERSION}"
+            )
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise MessageError(f"{cls.__name__}: {_describe(error)}") from error
+
+
+def read_json(body: bytes, what: str) -> Any:
+    """Parse JSON strictly: UTF-8, no duplicate keys, no NaN, bounded size and depth.
+
+    Raises:
+        MessageError: Otherwise; the text says why.
+    """
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise MessageError(
+            f"{what}: {len(body)} bytes, the limit is {MAX_MESSAGE_BYTES}; send large values by reference"
+        )
+    try:
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise MessageError(f"{what}: not JSON as EE reads it: {reason}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return result
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _describe(error: ValidationError) -> str:
+    parts = []
+    for item in error.errors(include_url=False, include_input=False)[:5]:
+        place = ".".join(str(step) for step in item["loc"]) or "message"
+        parts.append(f"{place}: {item['msg'].lower()}")
+    return "; ".join(parts)

@@ -1,0 +1,135 @@
+"""The content of a workflow: what is hashed, stored and obeyed, whatever form it was written in.
+
+A `Workflow` is plain data: its canonical JSON is what the hash is taken of, and a job keeps the content it was
+accepted with (R25). Defaults are filled in and node ids resolved before; nothing here checks anything
+(`soundness` does) and nothing here is fast (`compiled` is).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+from ee_core.model.ids import NodeId, WorkflowHash
+
+
+class NodeKind(StrEnum):
+    """The closed set of node kinds; every form of file is expanded to these."""
+
+    START = "start"  # export form only; routes as inclusive
+    ACTIVITY = "activity"  # routes as inclusive when it ended
+    PARALLEL = "parallel"  # follows every pointer
+    JOIN = "join"  # waits by `Node.join`, then follows every pointer
+    EXCLUSIVE = "exclusive"  # follows the first true pointer
+    INCLUSIVE = "inclusive"  # follows every true pointer
+    END = "end"  # finishes the job
+
+
+class Pointer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An arrow to another node."""
+
+    to: NodeId
+    when: str = ""  # expression source; "" means always
+    otherwise: bool = False  # followed when no other pointer of the node was
+
+
+class Retry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How often and how soon a failed attempt is followed by another."""
+
+    attempts: int = 1  # in all, >= 1
+    delay_ms: int = 1000  # before the second attempt
+    backoff: float = 2.0  # factor from one delay to the next, >= 1
+    max_delay_ms: int = 300_000
+
+
+class Timeouts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The four time-outs of R21, in milliseconds; None means no limit."""
+
+    bot_ms: int | None = None  # waiting for a bot
+    accept_ms: int = 10_000  # from the request to `accepted`
+    heartbeat_ms: int = 15_000  # between two signs of life
+    run_ms: int | None = None  # from `accepted` to the end; recorded as at + accept + run
+
+
+class BotSelector(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which bots may carry out an activity (R9); empty means any that serves the type."""
+
+    id: str = ""
+    pool: str = ""  # matches the label ``pool``
+    labels: dict[str, str] = {}  # all must be equal
+    same_as: str = ""  # node id: the bot that carried out that node's last ended or active visit
+
+
+class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an activity node does, and who may do it."""
+
+    type: str  # entry-point name; "" = an export activity id that is bound to nothing (R23)
+    input: Any = None  # JSON with ``${ expr }`` in strings, rendered once per visit
+    stateless: bool = False  # needs no bot (R9a)
+    idempotent: bool = False  # may be carried out more than once
+    bot: BotSelector = BotSelector()
+    timeouts: Timeouts = Timeouts()
+    retry: Retry = Retry()
+    fail_job: bool = True
+    unbound: str = ""  # the export activity id when `type` is ""
+
+
+class Node(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A step: its kind, its arrows in order, and what belongs to its kind."""
+
+    id: NodeId
+    kind: NodeKind
+    name: str = ""
+    description: str = ""
+    pointers: tuple[Pointer, ...] = ()
+    on_error: NodeId | None = None  # activity only: an extra pointer, followed when it failed for good
+    activity: Activity | None = None  # activity only
+    join: Literal["reachable", "all"] | int = "reachable"  # join only
+    outcome: Literal["succeeded", "failed"] = "succeeded"  # end only
+
+
+class InputSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One declared job input."""
+
+    type: Literal["string", "integer", "number", "boolean", "object", "array", "any"] = "any"
+    required: bool = True  # False when a default is given
+    default: Any = None
+    description: str = ""
+
+
+class Workflow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A definition as it is executed: nodes and pointers; immutable."""
+
+    name: str
+    start: NodeId
+    nodes: tuple[Node, ...]  # in file order, which is the last rule of R4's rank
+    version: str = ""
+    description: str = ""
+    inputs: dict[str, InputSpec] = {}
+    open_inputs: bool = False  # export form: undeclared inputs are accepted
+    on_failure: Literal["stop", "finish"] = "stop"  # R11
+    scope: Literal["native", "export"] = "native"  # how expressions name the context
+    language: str = "cel"  # entry point of group ee.expressions
+    format: int = 1
+
+
+def to_content(workflow: Workflow) -> bytes:
+    """Return the canonical JSON of a workflow: sorted keys, no white space, defaults left out."""
+    return msgspec.json.encode(workflow, order="sorted")
+
+
+def from_content(content: bytes) -> Workflow:
+    """Read canonical content back.
+
+    Raises:
+        msgspec.ValidationError: The bytes are no workflow of this version.
+    """
+    return msgspec.json.decode(content, type=Workflow)
+
+
+def content_hash(content: bytes) -> WorkflowHash:
+    """Return the hex SHA-256 that names a content."""
+    return WorkflowHash(hashlib.sha256(content).hexdigest())
