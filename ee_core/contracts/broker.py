@@ -30,11 +30,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
 
 
 class ChannelKind(StrEnum):
@@ -103,11 +104,27 @@ class Delivery(Protocol):
 
 @runtime_checkable
 class Broker(Protocol):
-    """An open connection; safe to use from many tasks of one loop. See the module for its clauses."""
+    """A connection, open inside its context; safe to use from many tasks of one loop. See the module for its clauses."""
 
     @property
     def traits(self) -> BrokerTraits:
         """Fixed while open."""
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        The plugin's hook returns the object unopened and touches nothing; whoever uses it says `async with`.
+        Opening twice, or again after closing, is an error.
+
+        Raises:
+            ConfigError: A setting is wrong.
+            BrokerUnavailableError: Not to be reached, or it refused us. Retryable.
+        """
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """As `close`; hides no exception."""
 
     async def publish(
         self,

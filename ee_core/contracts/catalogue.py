@@ -9,7 +9,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,22 @@ class CatalogueEntry:
 
 @runtime_checkable
 class Catalogue(Protocol):
-    """An open catalogue."""
+    """A catalogue, open inside its context."""
+
+    async def __aenter__(self) -> Self:
+        """Open it.
+
+        The plugin's hook returns the object unopened and touches nothing; whoever uses it says `async with`.
+        Opening twice, or again after closing, is an error.
+
+        Raises:
+            ConfigError: A setting is wrong; names file or folder.
+        """
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """As `close`; hides no exception."""
 
     async def find(self, name: str, version: str = "") -> CatalogueEntry | None:
         """Look a workflow up."""

@@ -25,10 +25,11 @@ that names the position; nothing after it is yielded.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from types import TracebackType
 
     from ee_core.model.ids import JobId, WorkflowHash
 
@@ -104,7 +105,7 @@ class JournalTraits:
 
 @runtime_checkable
 class Journal(Protocol):
-    """An open journal; safe to use from many tasks of one loop, one commit at a time per partition."""
+    """A journal, open inside its context; safe to use from many tasks of one loop, one commit at a time per partition."""
 
     @property
     def traits(self) -> JournalTraits:
@@ -113,6 +114,23 @@ class Journal(Protocol):
     @property
     def store_id(self) -> str:
         """The random name of this store."""
+
+    async def __aenter__(self) -> Self:
+        """Open the store, making it when there is none.
+
+        The plugin's hook returns the object unopened and touches nothing; whoever uses it says `async with`.
+        Opening twice, or again after closing, is an error.
+
+        Raises:
+            ConfigError: A setting is wrong, or what stands there is no journal of ours.
+            JournalUnavailableError: Locked by somebody else, not to be reached, or not writable.
+            NewerVersionError: Made by a newer EE.
+        """
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """As `close`; hides no exception."""
 
     async def open_partition(self, partition: int) -> PartitionHead:
         """Become the writer of a partition."""

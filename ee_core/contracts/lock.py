@@ -22,11 +22,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
 
     from ee_core.model.ids import BotId, EngineId
 
@@ -70,11 +71,27 @@ class LockTraits:
 
 @runtime_checkable
 class LockProvider(Protocol):
-    """An open provider, used by one engine; safe to use from many tasks of one loop."""
+    """A provider, open inside its context and used by one engine; safe to use from many tasks of one loop."""
 
     @property
     def traits(self) -> LockTraits:
         """Fixed while open."""
+
+    async def __aenter__(self) -> Self:
+        """Open the records.
+
+        The plugin's hook returns the object unopened and touches nothing; whoever uses it says `async with`.
+        Opening twice, or again after closing, is an error.
+
+        Raises:
+            ConfigError: A setting is wrong.
+            LockUnavailableError: Not to be reached. Retryable.
+        """
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """As `close`; hides no exception."""
 
     async def keep_alive(self, engine: EngineId, *, ttl_s: float) -> None:
         """Renew the engine's key; the first call makes it.
