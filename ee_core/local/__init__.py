@@ -1,0 +1,1 @@
+"""What is built in: the parts that need nothing but this process and its files."""
