@@ -1,0 +1,355 @@
+"""Brings visits and bots together: one fact carries a free, leased bot to the first visit that fits it.
+
+The Reactor says who waits (`want`), who works (`occupy`) and who still may work (`drain`); these calls never wait
+and may be repeated. Matching runs once per turn of the loop, after all of a job's waits are known, so that a bot is
+not free for a moment between the end of an attempt and the begin of its drain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ee_core.contracts.hooks import BotView, VisitView
+from ee_core.errors import EngineError, LockLostError
+from ee_core.fleet.leases import Leases
+from ee_core.fleet.lines import Lines
+from ee_core.fleet.roster import Roster
+from ee_core.fleet.seats import BotState, Seat
+from ee_core.model.facts import BotFound, BotGranted, BotMissing
+from ee_core.model.ids import BotId, Fence, JobId
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+
+    from ee_core.contracts.env import Env
+    from ee_core.contracts.lock import LockProvider
+    from ee_core.fleet.leases import BotAddress, SendToBot
+    from ee_core.fleet.lines import Want
+    from ee_core.fleet.roster import Requirement
+    from ee_core.fleet.seats import Occupant
+    from ee_core.messages.activity import ActivityResponse
+    from ee_core.messages.bots import BotHello
+    from ee_core.model.facts import AnyFact
+    from ee_core.model.ids import EngineId
+    from ee_core.model.waits import DrainWait, LeaseWait, ResponseWait, WaitKey
+
+_log = logging.getLogger(__name__)
+
+_SWEEP_S = 0.5
+_MISSING_S = 2.0  # a bot gets this long to say hello before a visit is told that none fits
+_IDLE_S = 60.0  # an idle lease is given back after this
+
+
+class TellJob(Protocol):
+    """Tells a fact to a job's Executor."""
+
+    def __call__(self, job: JobId, fact: AnyFact) -> Awaitable[object]:
+        """Done when what came of it is durable; raises `EngineError` when the job is not driven here."""
+
+
+class ChooseBot(Protocol):
+    """Asks the hooks when more than one bot fits."""
+
+    def __call__(self, visit: VisitView, candidates: Sequence[BotView]) -> BotId:
+        """Return the id of one candidate."""
+
+
+class ViewVisit(Protocol):
+    """Shows a waiting visit to a hook."""
+
+    def __call__(self, job: JobId, wait: LeaseWait) -> VisitView: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BotRow:
+    """A bot as `eectl bot list` shows it."""
+
+    bot: BotId
+    state: BotState
+    activities: tuple[str, ...]
+    labels: Mapping[str, str]
+    job: str
+    visit: str
+    stateless: bool
+
+
+class Fleet:
+    """All seats, lines and leases of one engine; used from the engine's loop only."""
+
+    def __init__(
+        self,
+        lock: LockProvider,
+        engine: EngineId,
+        *,
+        env: Env,
+        send: SendToBot,
+        address: BotAddress,
+        tell: TellJob,
+        choose: ChooseBot,
+        view: ViewVisit,
+    ) -> None:
+        self.roster = Roster()
+        self._seats: dict[BotId, Seat] = {}
+        self._lines = Lines()
+        self._env = env
+        self._tell = tell
+        self._choose = choose
+        self._view = view
+        self._leases = Leases(
+            lock, engine, env=env, roster=self.roster, send=send, address=address, on_change=self._lease_changed
+        )
+        self._tasks: asyncio.TaskGroup | None = None
+        self._match_due = False
+        self._on_worker: list[Callable[[], None]] = []
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep leases and lines going until cancelled."""
+        async with asyncio.TaskGroup() as self._tasks:
+            self._tasks.create_task(self._leases.keep_alive(self._key_lost), name="fleet-key")
+            self._tasks.create_task(self._sweep(), name="fleet-sweep")
+            self._match_soon()
+
+    async def give_back(self) -> None:
+        """Release every bot that does nothing; for a clean stop."""
+        for seat in self._seats.values():
+            if seat.is_free:
+                await self._leases.give_back(seat)
+
+    # -- what the Reactor says -----------------------------------------------------------------------------
+
+    def want(self, job: JobId, priority: int, wait: LeaseWait) -> None:
+        """A visit waits for a bot."""
+        self._lines.add(job, priority, wait, self._now_s())
+        self._match_soon()
+
+    def unwant(self, job: JobId, key: WaitKey) -> None:
+        """It does no more."""
+        self._lines.remove(job, key)
+
+    def occupy(self, job: JobId, wait: ResponseWait) -> None:
+        """A bot works on an attempt, or is about to."""
+        assert wait.bot is not None, "only a bot can be occupied"
+        self._seat(wait.bot).occupants[job, wait.visit, wait.attempt] = False
+        self._match_soon()
+
+    def drain(self, job: JobId, wait: DrainWait) -> None:
+        """A bot may still work on an attempt that has ended."""
+        self._seat(wait.bot).occupants[job, wait.visit, wait.attempt] = True
+        self._match_soon()
+
+    def vacate(self, bot: BotId, occupant: Occupant) -> None:
+        """The bot works on it no more: by its own word."""
+        seat = self._seat(bot)
+        if seat.occupants.pop(occupant, None) is not None:
+            seat.idle_since_s = self._now_s()
+            seat.last_used_us = self._env.now()
+            self._match_soon()
+
+    # -- what bots say -------------------------------------------------------------------------------------
+
+    def saw(self, hello: BotHello) -> None:
+        """Take in a hello or a heartbeat."""
+        if not self.roster.saw(hello, self._now_s()):
+            return
+        if hello.stateless:
+            self._tell_workers()
+            return
+        seat = self._seat(BotId(hello.bot))
+        if seat.is_held and seat.ledger != hello.ledger:
+            # another memory: what the claim's answer proved is proved no more
+            seat.ledger = ""
+            self._reclaim(seat)
+        self._match_soon()
+
+    def claim_answered(self, bot: BotId, response: ActivityResponse) -> None:
+        """Take in a bot's answer to a claim."""
+        self._leases.answered(bot, response)
+
+    def on_worker(self, callback: Callable[[], None]) -> None:
+        """Call back whenever workers for stateless work came or went."""
+        self._on_worker.append(callback)
+
+    # -- views ---------------------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """How many visits wait for a bot."""
+        return len(self._lines)
+
+    def is_busy_for(self, wait: LeaseWait) -> bool:
+        """Say whether bots that fit are there, and none is free: what is shown as BotBusy."""
+        return not wait.no_bot
+
+    def rows(self) -> list[BotRow]:
+        """Return all bots and workers, by id."""
+        rows = []
+        for presence in sorted(self.roster, key=lambda p: p.bot):
+            seat = self._seats.get(presence.bot)
+            job, visit, _ = next(iter(seat.occupants), ("", "", 0)) if seat else ("", "", 0)
+            state = seat.state() if seat else BotState.FREE
+            if seat and seat.lease is None and seat.denied_until_s > self._now_s():
+                state = BotState.LOCKED
+            kinds = tuple(sorted(presence.activities))
+            rows.append(BotRow(presence.bot, state, kinds, presence.labels, job, visit, presence.stateless))
+        return rows
+
+    # -- matching ------------------------------------------------------------------------------------------
+
+    def _seat(self, bot: BotId) -> Seat:
+        return self._seats.setdefault(bot, Seat(bot))
+
+    def _match_soon(self) -> None:
+        if not self._match_due and self._tasks is not None:
+            self._match_due = True
+            asyncio.get_running_loop().call_soon(self._match)
+
+    def _match(self) -> None:
+        self._match_due = False
+        free = {seat.bot: seat for seat in self._seats.values() if seat.is_free and self._is_usable(seat)}
+        while free:
+            want = self._lines.first(lambda needs: any(self._admits(needs, seat) for seat in free.values()))
+            if want is None:
+                break
+            seat = self._pick(want, [seat for seat in free.values() if self._admits(want.needs, seat)])
+            del free[seat.bot]
+            self._grant(want, seat)
+        self._take_more()
+
+    def _is_usable(self, seat: Seat) -> bool:
+        presence = self.roster.find(seat.bot)
+        return presence is not None and not presence.leaving
+
+    def _admits(self, needs: Requirement, seat: Seat) -> bool:
+        presence = self.roster.find(seat.bot)
+        return presence is not None and needs.admits(presence)
+
+    def _pick(self, want: Want, fitting: list[Seat]) -> Seat:
+        if len(fitting) == 1:
+            return fitting[0]
+        fitting.sort(key=lambda seat: (seat.last_used_us or 0, seat.bot))
+        views = [self._view_bot(seat) for seat in fitting]
+        chosen = self._choose(self._view(want.job, want.wait), views)
+        return next(seat for seat in fitting if seat.bot == chosen)
+
+    def _view_bot(self, seat: Seat) -> BotView:
+        presence = self.roster.find(seat.bot)
+        assert presence is not None, "a candidate is there"
+        return BotView(seat.bot, presence.labels, tuple(sorted(presence.activities)), seat.last_used_us)
+
+    def _grant(self, want: Want, seat: Seat) -> None:
+        self._lines.remove(want.job, want.wait.key)
+        seat.granting = want.job
+        self._spawn(self._tell_grant(want, seat, seat.next_fence()), f"grant-{seat.bot}")
+
+    async def _tell_grant(self, want: Want, seat: Seat, fence: Fence) -> None:
+        fact = BotGranted(
+            at_us=self._env.now(), visit=want.wait.visit, bot=seat.bot, ledger=seat.ledger, fence=fence
+        )
+        try:
+            await self._tell(want.job, fact)
+        except EngineError as error:
+            _log.warning("a bot was not assigned: %s", error, extra={"action": "grant_failed", "job": want.job})
+        finally:
+            seat.granting = None
+            self._match_soon()
+
+    def _take_more(self) -> None:
+        """Lease what is needed: bots that somebody waits for, and those that work for us already."""
+        now = self._now_s()
+        wanted = self._lines.requirements()
+        for presence in self.roster:
+            if presence.stateless:
+                continue
+            seat = self._seat(presence.bot)
+            if seat.taking or seat.lease is not None or seat.denied_until_s > now:
+                continue
+            is_wanted = not presence.leaving and any(needs.admits(presence) for needs in wanted)
+            if seat.occupants or is_wanted:
+                seat.taking = True
+                self._spawn(self._leases.take(seat), f"lease-{seat.bot}")
+
+    def _lease_changed(self, seat: Seat) -> None:
+        del seat
+        self._match_soon()
+
+    # -- changes of bots and engine --------------------------------------------------------------------------
+
+    def _reclaim(self, seat: Seat) -> None:
+        self._spawn(self._give_up_and_match(seat), f"reclaim-{seat.bot}")
+
+    async def _give_up_and_match(self, seat: Seat) -> None:
+        await self._leases.give_back(seat)
+        self._match_soon()
+
+    def _key_lost(self) -> None:
+        error = LockLostError("the engine's key had expired: others may have taken its bots")
+        for seat in self._seats.values():
+            if seat.lease is not None:
+                self._spawn(self._leases.lose(seat, error), f"lose-{seat.bot}")
+        self._match_soon()
+
+    def _tell_workers(self) -> None:
+        for callback in self._on_worker:
+            callback()
+
+    # -- time ------------------------------------------------------------------------------------------------
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            gone = self.roster.expire(self._now_s())
+            for bot in gone:
+                _log.warning("bot %s is gone: no sign of life", bot, extra={"action": "bot_gone", "bot": bot})
+            if gone:
+                self._tell_workers()
+            self._tell_missing()
+            await self._give_back_idle()
+            self._match_soon()
+
+    def _tell_missing(self) -> None:
+        """Tell visits that no living bot fits, and those told so that one has come."""
+        there = {needs: self.roster.has_bot(needs) for needs in self._lines.requirements()}
+        for want in list(self._lines):
+            is_there = there.get(want.needs, False)
+            if is_there == (not want.missing_told):
+                continue
+            if not is_there and self._now_s() - want.since_s < _MISSING_S:
+                continue
+            want.missing_told = not is_there
+            self._spawn(self._tell_presence(want, is_there=is_there), f"presence-{want.job}")
+
+    async def _tell_presence(self, want: Want, *, is_there: bool) -> None:
+        at_us = self._env.now()
+        visit = want.wait.visit
+        fact: AnyFact = (
+            BotFound(at_us=at_us, visit=visit)
+            if is_there
+            else BotMissing(at_us=at_us, visit=visit, text=self._missing_text(want.needs))
+        )
+        try:
+            await self._tell(want.job, fact)
+        except EngineError as error:
+            _log.warning("job %s was not told about bots: %s", want.job, error, extra={"action": "tell_failed"})
+
+    def _missing_text(self, needs: Requirement) -> str:
+        return f"no living bot serves {needs.describe()}; {self.roster.describe()}; start one with `eectl bot run MODULE`"
+
+    async def _give_back_idle(self) -> None:
+        horizon = self._now_s() - _IDLE_S
+        for seat in list(self._seats.values()):
+            if seat.is_free and seat.idle_since_s < horizon:
+                await self._leases.give_back(seat)
+
+    # -- helpers of its own ------------------------------------------------------------------------------------
+
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        assert self._tasks is not None, "run() is on"
+        self._tasks.create_task(work, name=name)

@@ -1,0 +1,209 @@
+"""How this engine comes to have a bot: the lock first, then the bot's own word.
+
+A lock record alone says nothing about what the bot does. So a lease counts as Held only after the bot has answered
+a claim: it writes ``highest = [lease, 0]`` durably before it says idle, and from then on every request of an earlier
+lease is stale. A bot that answers busy keeps its lease Unknown until it is idle, or until the attempt it names is
+known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from ee_core.contracts.lock import LeaseState
+from ee_core.errors import BrokerUnavailableError, LockError, LockHeldError, LockLostError, LockUnavailableError
+from ee_core.messages.activity import ActivityCancel, BotQuery
+from ee_core.model.ids import JobId, VisitId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ee_core.contracts.env import Env
+    from ee_core.contracts.lock import Lease, LockProvider
+    from ee_core.fleet.roster import Roster
+    from ee_core.fleet.seats import Seat
+    from ee_core.messages.activity import ActivityResponse
+    from ee_core.model.ids import BotId, EngineId
+
+_log = logging.getLogger(__name__)
+
+_CLAIM_REPEAT_S = 2.0
+_DENIED_S = 3.0
+_MAX_AHEAD_US = 86_400 * 1_000_000  # a bot whose fences are further ahead than a day is not believed
+TTL_S = 10.0  # of the engine's key
+
+
+class SendToBot(Protocol):
+    """Publishes to a bot's inbox."""
+
+    async def __call__(self, subject: str, body: bytes) -> None:
+        """Raises `BrokerUnavailableError`; the caller repeats."""
+
+
+class BotAddress(Protocol):
+    """Subjects of one bot, as the engine uses them."""
+
+    def query(self, bot: BotId) -> str: ...
+    def cancel(self, bot: BotId) -> str: ...
+    def reply_to(self, bot: BotId) -> str: ...
+
+
+class Leases:
+    """Takes, claims and gives back; one task per bot that is being taken.
+
+    Args:
+        on_change: Called when a seat has become free, or may not be had.
+    """
+
+    def __init__(
+        self,
+        lock: LockProvider,
+        engine: EngineId,
+        *,
+        env: Env,
+        roster: Roster,
+        send: SendToBot,
+        address: BotAddress,
+        on_change: Callable[[Seat], None],
+    ) -> None:
+        self._lock = lock
+        self._engine = engine
+        self._env = env
+        self._roster = roster
+        self._send = send
+        self._address = address
+        self._on_change = on_change
+        self._answers: dict[BotId, asyncio.Queue[ActivityResponse]] = {}
+
+    def answered(self, bot: BotId, response: ActivityResponse) -> None:
+        """Hand in a bot's answer to a claim; one that nobody waits for is dropped."""
+        queue = self._answers.get(bot)
+        if queue is not None:
+            queue.put_nowait(response)
+
+    async def take(self, seat: Seat) -> None:
+        """Take the lock and claim the bot; ends when the seat is held, denied, or the bot is gone."""
+        seat.taking = True
+        try:
+            await self._take(seat)
+        except LockHeldError as error:
+            seat.denied_until_s = asyncio.get_running_loop().time() + _DENIED_S
+            _log.info("bot %s is not to be had: %s", seat.bot, error, extra={"action": "lease_denied", "bot": seat.bot})
+        except LockLostError as error:
+            await self.lose(seat, error)
+        finally:
+            seat.taking = False
+            seat.claimed_s = None
+            self._answers.pop(seat.bot, None)
+        self._on_change(seat)
+
+    async def _take(self, seat: Seat) -> None:
+        floor = 0
+        presence = self._roster.find(seat.bot)
+        if presence is not None:
+            floor = presence.highest.lease + 1
+        while seat.bot in (p.bot for p in self._roster):
+            if floor > self._env.now() + _MAX_AHEAD_US:
+                raise LockHeldError(f"bot {seat.bot!r} names a fence more than a day ahead; reset its ledger")
+            lease = await self._lock_now(seat, floor)
+            answer = await self._claim(seat, lease)
+            if answer is None:
+                await self._lock.release(lease)
+                return
+            if answer.highest.lease <= lease.record.lease:
+                seat.lease = await self._lock.write(lease, LeaseState.HELD)
+                seat.ledger = answer.ledger
+                seat.n = answer.highest.n if answer.highest.lease == lease.record.lease else 0
+                seat.idle_since_s = asyncio.get_running_loop().time()
+                _log.info("bot %s is leased", seat.bot, extra={"action": "bot_leased", "bot": seat.bot})
+                return
+            await self._lock.release(lease)
+            floor = answer.highest.lease + 1
+
+    async def _lock_now(self, seat: Seat, floor: int) -> Lease:
+        while True:
+            try:
+                return await self._lock.take(seat.bot, engine=self._engine, now_us=self._env.now(), floor=floor)
+            except LockUnavailableError as error:
+                _log.warning("the lock of bot %s is out of reach, trying again: %s", seat.bot, error)
+                await asyncio.sleep(1.0)
+
+    async def _claim(self, seat: Seat, lease: Lease) -> ActivityResponse | None:
+        """Ask until the bot is idle or names work we know; None when it is gone."""
+        queue = self._answers[seat.bot] = asyncio.Queue()
+        seat.claimed_s = asyncio.get_running_loop().time()
+        number = lease.record.lease
+        query = BotQuery(lease=number, reply_to=self._address.reply_to(seat.bot)).to_bytes()
+        while self._roster.find(seat.bot) is not None:
+            await self._try_send(self._address.query(seat.bot), query)
+            answer = await self._next_answer(queue, number)
+            if answer is None:
+                continue
+            if answer.running is None or self._is_known(seat, answer):
+                return answer
+            # it works on something nobody here waits for: let it stop, and ask again
+            await self._stop(seat, answer)
+            await asyncio.sleep(_CLAIM_REPEAT_S)
+        return None
+
+    async def _next_answer(self, queue: asyncio.Queue[ActivityResponse], number: int) -> ActivityResponse | None:
+        try:
+            async with asyncio.timeout(_CLAIM_REPEAT_S):
+                while True:
+                    answer = await queue.get()
+                    if answer.lease == number:
+                        return answer
+        except TimeoutError:
+            return None
+
+    def _is_known(self, seat: Seat, answer: ActivityResponse) -> bool:
+        running = answer.running
+        assert running is not None, "asked only for a bot that works"
+        return (JobId(running.job), VisitId(running.visit), running.attempt) in seat.occupants
+
+    async def _stop(self, seat: Seat, answer: ActivityResponse) -> None:
+        running = answer.running
+        assert running is not None, "asked only for a bot that works"
+        cancel = ActivityCancel(
+            job=running.job,
+            visit=running.visit,
+            attempt=running.attempt,
+            fence=running.fence,
+            reply_to=self._address.reply_to(seat.bot),
+        )
+        await self._try_send(self._address.cancel(seat.bot), cancel.to_bytes())
+
+    async def _try_send(self, subject: str, body: bytes) -> None:
+        try:
+            await self._send(subject, body)
+        except BrokerUnavailableError as error:
+            _log.warning("%s was not sent, it is repeated: %s", subject, error, extra={"action": "send_failed"})
+
+    async def give_back(self, seat: Seat) -> None:
+        """Release an idle bot; what is not to be reached is left to the next take."""
+        lease, seat.lease = seat.lease, None
+        if lease is None:
+            return
+        try:
+            await self._lock.release(lease)
+        except LockError as error:
+            _log.warning("bot %s was not given back: %s", seat.bot, error, extra={"action": "release_failed"})
+
+    async def lose(self, seat: Seat, error: LockError) -> None:
+        """Stop using a bot whose record is no longer ours."""
+        seat.lease = None
+        _log.warning("the lease of bot %s is lost: %s", seat.bot, error, extra={"action": "lease_lost", "bot": seat.bot})
+
+    async def keep_alive(self, on_lost: Callable[[], None]) -> None:
+        """Renew the engine's key for ever; `on_lost` when it had expired."""
+        while True:
+            try:
+                await self._lock.keep_alive(self._engine, ttl_s=TTL_S)
+            except LockLostError as error:
+                _log.error("the engine's key had expired: %s", error, extra={"action": "engine_key_lost"})
+                on_lost()
+            except LockUnavailableError as error:
+                _log.warning("the engine's key was not renewed: %s", error, extra={"action": "engine_key_late"})
+            await asyncio.sleep(TTL_S / 4)

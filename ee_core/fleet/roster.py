@@ -1,0 +1,135 @@
+"""Who is there: bots and workers, as far as their own broadcasts tell.
+
+A presence is a guess that fades: it says who may be asked, never who is idle. What a bot really does is proved by
+its answer to a claim (`ee_core.fleet.leases`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ee_core.model.ids import BotId, Fence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ee_core.messages.bots import BotHello
+    from ee_core.model.workflow import BotSelector
+
+_MISSED = 3.0  # so many intervals without a sign of life, and it is taken for gone
+
+
+@dataclass(slots=True)
+class Presence:
+    """What a bot or worker last said of itself."""
+
+    bot: BotId
+    instance: str
+    ledger: str
+    activities: frozenset[str]
+    labels: Mapping[str, str]
+    stateless: bool
+    highest: Fence
+    until_s: float  # loop time at which it counts as gone
+    leaving: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What a visit asks of a bot; visits with equal ones wait in one line."""
+
+    activity: str
+    id: str
+    pool: str
+    labels: tuple[tuple[str, str], ...]
+    same_as: BotId | None
+
+    def admits(self, presence: Presence) -> bool:
+        """Say whether a bot fits, busy or not."""
+        return (
+            self.activity in presence.activities
+            and (not self.id or presence.bot == self.id)
+            and (not self.pool or presence.labels.get("pool") == self.pool)
+            and all(presence.labels.get(name) == value for name, value in self.labels)
+            and (self.same_as is None or presence.bot == self.same_as)
+        )
+
+    def describe(self) -> str:
+        """Return words for messages, as ``'sap.post' with app=sap in pool 'night'``."""
+        wishes = [f"{name}={value}" for name, value in self.labels]
+        text = f"{self.activity!r}"
+        if wishes:
+            text += f" with {', '.join(wishes)}"
+        if self.pool:
+            text += f" in pool {self.pool!r}"
+        if self.id or self.same_as:
+            text += f" and is {self.same_as or self.id!r}"
+        return text
+
+
+def to_requirement(activity: str, selector: BotSelector, same_as: BotId | None) -> Requirement:
+    """Return what a lease wait asks for."""
+    return Requirement(activity, selector.id, selector.pool, tuple(sorted(selector.labels.items())), same_as)
+
+
+class Roster:
+    """All presences by bot id; not a judge of identity, the subject's token is the bot."""
+
+    def __init__(self) -> None:
+        self._present: dict[BotId, Presence] = {}
+
+    def saw(self, hello: BotHello, now_s: float) -> bool:
+        """Take in a hello or heartbeat.
+
+        Returns:
+            True when it changes who may be asked: new, other process, other abilities, leaving.
+        """
+        bot = BotId(hello.bot)
+        before = self._present.get(bot)
+        after = Presence(
+            bot=bot,
+            instance=hello.instance,
+            ledger=hello.ledger,
+            activities=frozenset(hello.activities),
+            labels=hello.labels,
+            stateless=hello.stateless,
+            highest=hello.highest,
+            until_s=now_s + _MISSED * hello.interval_ms / 1000,
+            leaving=hello.leaving,
+        )
+        self._present[bot] = after
+        return before is None or (
+            (before.instance, before.ledger, before.activities, before.labels, before.leaving)
+            != (after.instance, after.ledger, after.activities, after.labels, after.leaving)
+        )
+
+    def expire(self, now_s: float) -> list[BotId]:
+        """Forget those that were silent too long, and return them."""
+        gone = [bot for bot, presence in self._present.items() if presence.until_s < now_s]
+        for bot in gone:
+            del self._present[bot]
+        return gone
+
+    def find(self, bot: BotId) -> Presence | None:
+        """Return a bot's presence, None when it is not there."""
+        return self._present.get(bot)
+
+    def __iter__(self) -> Iterator[Presence]:
+        return iter(self._present.values())
+
+    def has_worker(self, activity: str) -> bool:
+        """Say whether a worker for stateless work of the type is there."""
+        return any(p.stateless and not p.leaving and activity in p.activities for p in self._present.values())
+
+    def has_bot(self, wanted: Requirement) -> bool:
+        """Say whether a bot that fits is there, busy or not."""
+        return any(not p.stateless and not p.leaving and wanted.admits(p) for p in self._present.values())
+
+    def describe(self) -> str:
+        """Return words for messages: who is there and what they serve."""
+        bots = sorted(p.bot for p in self._present.values() if not p.stateless)
+        if not bots:
+            return "no bot is there"
+        shown = ", ".join(f"{bot} ({', '.join(sorted(self._present[bot].activities))})" for bot in bots[:8])
+        return f"there are: {shown}" + (f" and {len(bots) - 8} more" if len(bots) > 8 else "")

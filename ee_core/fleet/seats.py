@@ -1,0 +1,71 @@
+"""A bot as this engine has it: its lease, the assignments under it, and what it still works on.
+
+A seat never asks anybody; `ee_core.fleet.leases` fills in the lease, the Fleet and the Reactor say who sits there.
+The rule: a bot is free only when it is leased, answered its claim, and nobody sits in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ee_core.model.ids import BotId, Fence, JobId, VisitId
+
+if TYPE_CHECKING:
+    from ee_core.contracts.lock import Lease
+
+Occupant = tuple[JobId, VisitId, int]  # job, visit, attempt
+
+
+class BotState(StrEnum):
+    """What is shown of a bot."""
+
+    FREE = "Free"  # not leased, or leased and idle
+    HELD = "Held"  # works for a job, or is about to
+    DRAINING = "Draining"  # may still work on an attempt that has ended
+    UNKNOWN = "Unknown"  # taken over, has not answered its claim
+    LOCKED = "Locked"  # another engine has it
+
+
+@dataclass(slots=True)
+class Seat:
+    """One bot's place in this engine."""
+
+    bot: BotId
+    lease: Lease | None = None  # Held: the bot has answered the claim
+    ledger: str = ""  # as the claim's answer said
+    taking: bool = False  # a lease is being taken, or its claim is open
+    claimed_s: float | None = None  # loop time at which the open claim was sent
+    denied_until_s: float = 0.0  # another engine has it: do not ask again before
+    granting: JobId | None = None  # a grant was told, its record is not durable yet
+    n: int = 0  # assignments under the lease
+    occupants: dict[Occupant, bool] = field(default_factory=dict)  # True: draining
+    idle_since_s: float = 0.0
+    last_used_us: int | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """True when a visit may be assigned now."""
+        return self.lease is not None and not self.taking and self.granting is None and not self.occupants
+
+    @property
+    def is_held(self) -> bool:
+        """True when the claim was answered under a lease of ours."""
+        return self.lease is not None and not self.taking
+
+    def next_fence(self) -> Fence:
+        """Count an assignment under the lease."""
+        assert self.lease is not None, "a free seat is leased"
+        self.n += 1
+        return Fence(self.lease.record.lease, self.n)
+
+    def state(self) -> BotState:
+        """Return what is shown of it."""
+        if any(self.occupants.values()):
+            return BotState.DRAINING
+        if self.taking:
+            return BotState.UNKNOWN
+        if self.occupants or self.granting is not None:
+            return BotState.HELD
+        return BotState.FREE

@@ -1,0 +1,126 @@
+"""The writer of one partition: everything that is ready goes into one commit.
+
+There is no timer: the commit in progress is the window for the next. A commit whose outcome is unknown is never
+decided anew; the identical entries are repeated until the journal accepts or refuses them. When it refuses,
+somebody else drives this partition: every open `write` raises, and so does every later one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ee_core.errors import EngineError, JournalConflictError, JournalUnavailableError
+from ee_core.model.limits import MAX_COMMIT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ee_core.contracts.journal import Entry, Journal, PartitionHead
+
+_log = logging.getLogger(__name__)
+_REPEAT_S = (0.05, 0.2, 1.0, 5.0)  # the last one for ever
+
+
+class Partition:
+    """Collects entries of all jobs and commits them in the order they were written.
+
+    Args:
+        journal: Open; this object is its only writer for `number`.
+        on_lost: Called once when the partition was lost to another engine.
+    """
+
+    def __init__(self, journal: Journal, number: int, *, on_lost: Callable[[EngineError], None]) -> None:
+        self.number = number
+        self.commits = 0
+        self.late_since: float | None = None  # loop time at which the commit in progress began to be repeated
+        self._journal = journal
+        self._on_lost = on_lost
+        self._head: PartitionHead | None = None
+        self._waiting: deque[tuple[Sequence[Entry], asyncio.Future[None]]] = deque()
+        self._wake = asyncio.Event()
+        self._lost: EngineError | None = None
+
+    async def open(self) -> None:
+        """Become the partition's writer: the journal raises its epoch."""
+        self._head = await self._journal.open_partition(self.number)
+
+    def write(self, entries: Sequence[Entry]) -> asyncio.Future[None]:
+        """Queue entries of one job; they go into one commit together.
+
+        Returns:
+            A future that is done when they are durable, or raises `JournalConflictError` when the partition is
+            lost. Cancelling it does not take the entries back.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._lost is not None:
+            done.set_exception(self._lost)
+            return done
+        self._waiting.append((entries, done))
+        self._wake.set()
+        return done
+
+    async def run(self) -> None:
+        """Commit until cancelled; returns when the partition is lost."""
+        while self._lost is None:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting and self._lost is None:
+                await self._commit(self._take())
+
+    def _take(self) -> list[tuple[Sequence[Entry], asyncio.Future[None]]]:
+        taken = []
+        size = 0
+        while self._waiting:
+            entries = self._waiting[0][0]
+            size += sum(len(entry.body) for entry in entries)
+            if taken and size > MAX_COMMIT_BYTES:
+                break
+            taken.append(self._waiting.popleft())
+        return taken
+
+    async def _commit(self, taken: list[tuple[Sequence[Entry], asyncio.Future[None]]]) -> None:
+        flat = [entry for entries, _ in taken for entry in entries]
+        try:
+            await self._repeat(flat)
+        except EngineError as error:
+            self._lose(error, taken)
+            return
+        self.commits += 1
+        for _, done in taken:
+            if not done.done():
+                done.set_result(None)
+
+    async def _repeat(self, entries: list[Entry]) -> None:
+        assert self._head is not None, "open() comes first"
+        loop = asyncio.get_running_loop()
+        tries = 0
+        while True:
+            try:
+                self._head = await self._journal.commit(self._head, entries)
+            except JournalUnavailableError as error:
+                if self.late_since is None:
+                    self.late_since = loop.time()
+                    _log.warning(
+                        "the journal does not take a commit of %s records, repeating it: %s",
+                        len(entries),
+                        error,
+                        extra={"action": "commit_late", "partition": self.number},
+                    )
+                await asyncio.sleep(_REPEAT_S[min(tries, len(_REPEAT_S) - 1)])
+                tries += 1
+            else:
+                self.late_since = None
+                return
+
+    def _lose(self, error: EngineError, taken: list[tuple[Sequence[Entry], asyncio.Future[None]]]) -> None:
+        if not isinstance(error, JournalConflictError):
+            _log.error("the journal refuses a commit: %s", error, extra={"action": "commit_refused"})
+        self._lost = error
+        for _, done in (*taken, *self._waiting):
+            if not done.done():
+                done.set_exception(error)
+        self._waiting.clear()
+        self._on_lost(error)
