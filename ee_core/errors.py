@@ -10,6 +10,7 @@ EngineError
 │  ├─ ConflictError            the same id with other content, or an action whose moment has passed
 │  └─ MessageError             bytes that are no message of ours: not JSON, wrong version, missing field
 ├─ WorkflowError               the author's fault: the definition; carries diagnostics
+│  └─ TemplateError            a ${ in a parameter that cannot be read; path and offset
 ├─ ExpressionError             an expression that failed while it ran; carries source and position
 ├─ PluginError                 the plugin's fault; carries group, name, distribution
 │  ├─ PluginNotFoundError      lists what is installed
@@ -80,6 +81,22 @@ class WorkflowError(EngineError):
     """A definition is not valid; `str()` is the rendered list of its diagnostics."""
 
     code = "invalid_workflow"
+
+
+class TemplateError(WorkflowError, ValueError):
+    """A parameter's text holds a ``${`` that cannot be read.
+
+    Attributes:
+        path: Keys and places that lead to the text inside the parameter's value.
+        offset: 0-based place in that text.
+    """
+
+    code = "invalid_template"
+
+    def __init__(self, message: str, *, path: tuple[str | int, ...], offset: int) -> None:
+        super().__init__(message)
+        self.path = path
+        self.offset = offset
 
 
 class ExpressionError(EngineError):
@@ -164,9 +181,23 @@ class JournalUnavailableError(JournalError):
 
 
 class JournalCorruptError(JournalError):
-    """A stored frame or chain is damaged; the message names position and reason."""
+    """A stored record, frame or chain is damaged; the message names the place and the reason.
+
+    Attributes:
+        job: Whose record it is: only that job is damaged; "" when it cannot be told: the partition is.
+        index: Of the record, None when it cannot be told.
+        position: Of the commit, None when it cannot be told.
+    """
 
     code = "journal_corrupt"
+
+    def __init__(
+        self, message: str, *, job: str = "", index: int | None = None, position: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.job = job
+        self.index = index
+        self.position = position
 
 
 class NewerVersionError(JournalError):

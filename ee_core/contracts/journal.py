@@ -6,15 +6,15 @@ beside each the few facts an index needs; it never looks inside. The kit is `ee_
 [J1] `commit` is atomic: all its records are stored, in order, or none.
 [J2] `commit` with an expected position or an epoch that is not the partition's raises `JournalConflictError`, and stores nothing.
 [J3] When `commit` has returned, its records survive the death of the process and, if `traits.durable`, the loss of power.
-[J4] `open_partition` raises the epoch by one, durably; from then on every commit of an earlier epoch is refused as in [J2].
-[J5] The identical commit repeated (same position, epoch and records) after an unknown outcome returns the same position and is stored once.
-[J6] `read` yields the commits of a partition after a position, in order, complete, each with the records as they were given.
+[J4] `open_partition` raises the epoch by one, durably; from then on every commit of an earlier epoch is refused as in [J2], also one that was stored and is repeated.
+[J5] The identical commit repeated (same position, epoch and records) after an unknown outcome returns the same position and is stored once; another one for that position is refused as in [J2].
+[J6] `read` yields the commits of a partition after a position, in order, complete, each with the records as they were given and with whose they are.
 [J7] The commits of a partition are chained by a hash, and each record is framed with a checksum: a gap, a fork, a changed byte or a foreign epoch raises `JournalCorruptError`
 that names the position; nothing after it is yielded.
 [J8] `history` yields all records of one job, in order of index, also long after it finished; none for an unknown job.
 [J9] `open_jobs` yields the id of every job of a partition whose last summary says `open`, oldest first.
-[J10] `list_jobs` and `find_job` show the last summary of each job, finished ones too, newest first, filtered as asked.
-[J11] `put_content` is durable when it returns; `get_content` returns the identical bytes, or raises `NotFoundError`; putting the same again changes nothing.
+[J10] `list_jobs` and `find_job` show the last summary of each job, finished ones too, newest first (by `accepted_us`, then by id, both falling), filtered as asked.
+[J11] `put_content` is durable when it returns; `get_content` returns the identical bytes, or raises `NotFoundError`; putting the same again changes nothing, putting other bytes under the same hash raises `ConflictError`.
 [J12] Two processes may open one journal; a second `open_partition` makes the first one's commits fail, never mix.
 [J13] Store identity: `store_id` is random, made once, and the same at every later opening.
 [J14] A record over `MAX_RECORD_BYTES` or a commit over `MAX_COMMIT_BYTES` is refused with `PayloadTooLargeError`, and nothing is stored.
@@ -25,7 +25,7 @@ that names the position; nothing after it is yielded.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -70,6 +70,16 @@ class StoredCommit:
     position: int
     epoch: int
     records: tuple[bytes, ...]
+    keys: tuple[
+        RecordKey, ...
+    ] = ()  # one for each record, from its frame: a body that cannot be read parks its job
+
+
+class RecordKey(NamedTuple):
+    """Whose record it is."""
+
+    job: JobId
+    number: int  # the record's index; that word is taken by tuples
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ class JobFilter:
     labels: tuple[tuple[str, str], ...] = ()
     limit: int = 100
     before_us: int | None = None  # accepted before this instant: the next page
+    before_job: str = ""  # with it: of those accepted at that very instant, the ones whose id sorts lower
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +144,21 @@ class Journal(Protocol):
         """As `close`; hides no exception."""
 
     async def open_partition(self, partition: int) -> PartitionHead:
-        """Become the writer of a partition."""
+        """Become the writer of a partition.
+
+        Raises:
+            JournalUnavailableError: Not opened, or not known to be: call again, and the epoch may have risen by two.
+            NotFoundError: There is no such partition.
+        """
 
     async def commit(self, head: PartitionHead, entries: Sequence[Entry]) -> PartitionHead:
         """Store entries after the head's position, under its epoch.
+
+        Cancelling the caller leaves the outcome unknown and the journal whole: repeat the identical call.
+
+        Args:
+            head: As the last `open_partition` or `commit` returned it.
+            entries: At least one.
 
         Returns:
             The new head.
@@ -148,7 +170,12 @@ class Journal(Protocol):
         """
 
     def read(self, partition: int, *, after: int = 0) -> AsyncIterator[StoredCommit]:
-        """Iterate over the commits of a partition."""
+        """Iterate over the commits of a partition.
+
+        Args:
+            partition: From 0.
+            after: The position of a commit, or 0 for all. A place where no commit is raises `JournalCorruptError`.
+        """
 
     def history(self, job: JobId) -> AsyncIterator[bytes]:
         """Iterate over the records of one job."""
