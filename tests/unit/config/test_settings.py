@@ -1,0 +1,202 @@
+"""Where settings come from, which one wins, and what is said about a wrong one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ee_core.config import list_settings, load_settings
+from ee_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "ee.toml"
+    path.write_text(
+        """
+        namespace = "plant"
+        [broker]
+        servers = ["nats://broker:4222"]
+        [lock]
+        bucket = "bots"
+        [engine]
+        max_open_jobs = 5
+        grace_s = 2
+        [activities.http]
+        allow = ["*.example.org"]
+        [activities."sap.post"]
+        client = "800"
+        """,
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    settings = load_settings(environ={})
+
+    assert (settings.namespace, settings.broker.name, settings.broker.settings) == ("", "nats", {})
+    assert (settings.lock.name, settings.journal.name, settings.catalogue.name) == ("", "sqlite", "folder")
+    assert settings.engine.max_open_jobs is None
+    assert settings.plugins.disabled == ()
+
+
+def test_a_file_gives_its_values_and_a_plugin_gets_its_own_keys_as_written(file: Path) -> None:
+    settings = load_settings(file=file, environ={})
+
+    assert settings.namespace == "plant"
+    assert settings.broker.settings == {"servers": ["nats://broker:4222"]}
+    assert settings.lock.settings == {"bucket": "bots"}
+    assert settings.activities == {"http": {"allow": ["*.example.org"]}, "sap.post": {"client": "800"}}
+
+
+def test_a_variable_beats_the_file_and_a_flag_beats_the_variable(file: Path) -> None:
+    environ = {"EE_ENGINE_MAX_OPEN_JOBS": "7", "EE_ENGINE_GRACE_S": "3.5"}
+
+    settings = load_settings({"engine.grace_s": 4, "namespace": None}, file=file, environ=environ)
+
+    assert settings.engine.max_open_jobs == 7
+    assert settings.engine.grace_s == 4
+    assert settings.namespace == "plant"
+
+
+def test_another_brokers_keys_in_the_file_do_not_reach_the_one_a_flag_names(file: Path) -> None:
+    settings = load_settings({"broker.name": "memory"}, file=file, environ={"EE_BROKER_TOKEN": "t"})
+
+    assert settings.broker.name == "memory"
+    assert settings.broker.settings == {}
+
+
+def test_a_lock_that_follows_the_broker_forgets_the_other_ones_keys(file: Path) -> None:
+    assert load_settings({"broker.name": "memory"}, file=file, environ={}).lock.settings == {}
+    assert load_settings({"broker.name": "nats"}, file=file, environ={}).lock.settings == {"bucket": "bots"}
+    kept = load_settings({"broker.name": "memory", "lock.name": "nats"}, file=file, environ={})
+    assert kept.lock.settings == {"bucket": "bots"}
+
+
+def test_a_variable_may_hold_a_list_and_digits_stay_text() -> None:
+    environ = {
+        "EE_ACTIVITIES_HTTP_ALLOW": '["127.0.0.1:80"]',
+        "EE_BROKER_TOKEN": "0123",
+        "EE_PLUGINS_DISABLED": "shell, ee-example",
+    }
+
+    settings = load_settings(environ=environ)
+
+    assert settings.activities["http"] == {"allow": ["127.0.0.1:80"]}
+    assert settings.broker.settings == {"token": "0123"}
+    assert settings.plugins.disabled == ("shell", "ee-example")
+
+
+def test_the_file_is_found_by_its_variable_or_in_the_current_folder(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings(environ={"EE_CONFIG": str(file)}).namespace == "plant"
+
+    monkeypatch.chdir(file.parent)
+
+    assert load_settings(environ={}).namespace == "plant"
+
+
+def test_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EE_NAMESPACE", "mine")
+
+    assert load_settings().namespace == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[engine]\nmax_jobs = 1", "unknown key 'engine.max_jobs'; did you mean 'engine.max_open_jobs'?"),
+        ("namespce = 'a'", "unknown key 'namespce'; did you mean 'namespace'?"),
+        (
+            "[engine]\nmax_open_jobs = 0",
+            "engine.max_open_jobs: input should be greater than or equal to 1, got 0",
+        ),
+        ("namespace = 'a b'", "namespace: string should match pattern"),
+        ("broker = 'nats'", "broker: input should be a valid dictionary"),
+        ("a = = 1", "is no TOML file: Invalid value (at line 1, column 5)"),
+        ("[activities]\nhttp = 1", "activities.http: input should be a valid dictionary"),
+    ],
+)
+def test_a_wrong_file_is_named_with_the_key(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "ee.toml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file=path, environ={})
+
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "ee.toml"
+    path.write_text("[engine]\nmax_open_jobs = 0\ngrace = 1", encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file=path, environ={})
+
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_settings(file=tmp_path / "none.toml", environ={})
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        (
+            "EE_ENGINE_MAX_JOBS",
+            "EE_ENGINE_MAX_JOBS: unknown key 'engine.max_jobs'; did you mean 'engine.max_open_jobs'?",
+        ),
+        ("EE_BROKER", "EE_BROKER: no such setting; did you mean 'EE_BROKER_NAME'?"),
+        ("EE_BROKR_NAME", "EE_BROKR_NAME: no such setting; did you mean 'EE_BROKER_NAME'?"),
+        ("EE_ENGINE_GRACE_S", "EE_ENGINE_GRACE_S: engine.grace_s: input should be a valid number"),
+    ],
+)
+def test_a_wrong_variable_is_named_with_the_right_one(variable: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(environ={variable: "x"})
+
+    assert str(caught.value).startswith(message)
+
+
+def test_a_variable_of_somebody_else_is_left_alone() -> None:
+    load_settings(environ={"EE_NATS_SERVICE_HOST": "10.0.0.1", "HOME": "/root"})
+
+
+def test_a_flag_that_is_no_setting_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"flag for engine\.limit: unknown key 'engine\.limit'"):
+        load_settings({"engine.limit": 1}, environ={})
+
+
+def test_a_value_in_the_place_of_a_section_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ee.toml"
+    path.write_text("engine = 3", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"'engine\.grace_s' is set, but 'engine' is no section"):
+        load_settings(file=path, environ={"EE_ENGINE_GRACE_S": "1"})
+
+
+def test_a_plugins_secrets_are_not_shown() -> None:
+    settings = load_settings(environ={"EE_BROKER_TOKEN": "canary", "EE_ACTIVITIES_HTTP_KEY": "canary"})
+
+    assert "canary" not in repr(settings)
+    assert "canary" not in repr(settings.broker)
+
+
+def test_every_setting_is_described_and_its_variable_works() -> None:
+    docs = list_settings()
+
+    assert [doc.key for doc in docs if not doc.description.endswith(".")] == []
+    for doc in docs:
+        if "<" not in doc.key and doc.default:
+            value = doc.default.strip('"') if doc.default.startswith('"') else doc.default
+            load_settings(environ={doc.variable: value})
