@@ -30,7 +30,9 @@ EngineError
 │  ├─ LockHeldError            another engine holds it; nothing changed
 │  ├─ LockLostError            the record is no longer ours
 │  └─ LockUnavailableError     no answer in time; the lock may be ours; retryable
+├─ LedgerError                 a bot's ledger: in use by another process, not its own, or not writable
 └─ ActivityError               raised by activity and bot authors
+   ├─ AttemptStoppedError      raised in an attempt that was asked to stop, where it reports progress
    ├─ PermanentActivityError   do not try again
    └─ TransientActivityError   try again, after `retry_after_s` if given
 """
@@ -257,6 +259,12 @@ class LockUnavailableError(LockError):
     retryable = True
 
 
+class LedgerError(EngineError):
+    """A bot's ledger is in use by another process, belongs to another bot, or cannot be read or written."""
+
+    code = "ledger"
+
+
 class ActivityError(EngineError):
     """Raised by activity and bot authors: the attempt failed.
 
@@ -269,6 +277,13 @@ class ActivityError(EngineError):
         super().__init__(text)
         self.text = text
         self.error_code = code
+
+
+class AttemptStoppedError(ActivityError):
+    """Raised inside an attempt that was asked to stop, by `progress`; let it pass."""
+
+    def __init__(self, text: str, *, code: str = "stopped") -> None:
+        super().__init__(text, code=code)
 
 
 class PermanentActivityError(ActivityError):
