@@ -25,7 +25,7 @@ that names the position; nothing after it is yielded.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -64,6 +64,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordKey:
+    """Whose record it is."""
+
+    job: JobId
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredCommit:
     """One commit as read back."""
 
@@ -73,13 +81,6 @@ class StoredCommit:
     keys: tuple[
         RecordKey, ...
     ] = ()  # one for each record, from its frame: a body that cannot be read parks its job
-
-
-class RecordKey(NamedTuple):
-    """Whose record it is."""
-
-    job: JobId
-    number: int  # the record's index; that word is taken by tuples
 
 
 @dataclass(frozen=True, slots=True)
