@@ -121,16 +121,24 @@ class PluginError(EngineError):
     """A plugin cannot be used.
 
     Attributes:
+        cause: What is wrong.
+        cure: What to do about it; may be empty.
         group: Entry-point group, as ``ee.brokers``.
         name: Entry-point name, what the user typed.
+        distribution: Who offers it, where one does.
     """
 
     code = "plugin"
 
-    def __init__(self, message: str, *, group: str = "", name: str = "") -> None:
-        super().__init__(message)
+    def __init__(
+        self, cause: str, *, cure: str = "", group: str = "", name: str = "", distribution: str = ""
+    ) -> None:
+        super().__init__(f"{cause}; {cure}" if cure else cause)
+        self.cause = cause
+        self.cure = cure
         self.group = group
         self.name = name
+        self.distribution = distribution
 
 
 class PluginNotFoundError(PluginError):
@@ -298,3 +306,10 @@ class TransientActivityError(ActivityError):
     def __init__(self, text: str, *, code: str = "transient", retry_after_s: float | None = None) -> None:
         super().__init__(text, code=code)
         self.retry_after_s = retry_after_s
+
+
+class LostActivityError(ActivityError):
+    """The effect may have happened or not, and nobody can tell: the attempt becomes Lost, not Failed (R20, R22)."""
+
+    def __init__(self, text: str, *, code: str = "lost") -> None:
+        super().__init__(text, code=code)

@@ -4,7 +4,8 @@ An activity type says what an attempt does. The same object serves a bot, a work
 engine's own process. Bots written with `ee_core.bot` make activity types of decorated functions.
 
 [A1] `traits_for` depends on its argument only; it is asked once, at load, and its answer is stored with the workflow (R9a).
-[A2] `run` returns plain JSON, or raises `ActivityError` (the attempt failed); any other exception counts as failed with code ``error``.
+[A2] `run` returns plain JSON, or raises `ActivityError` (the attempt failed; with `LostActivityError` it is Lost: nobody knows what happened); any other exception counts as
+failed with code ``error``.
 [A3] `run` is one attempt: it never repeats an effect by itself.
 [A4] When its task is cancelled `run` stops the effect, and returns or raises only when it has stopped.
 [A5] `run` keeps nothing between attempts that another attempt could see, unless that is the point of the bot.
@@ -94,5 +95,6 @@ class ActivityType(Protocol):
         """Carry out one attempt.
 
         Raises:
-            ActivityError: It failed; `TransientActivityError` and `PermanentActivityError` advise the retry policy.
+            ActivityError: It failed; `TransientActivityError` and `PermanentActivityError` advise the retry policy,
+                `LostActivityError` says that the effect may have happened: the attempt is answered ``lost``.
         """
