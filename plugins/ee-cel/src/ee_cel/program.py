@@ -1,0 +1,92 @@
+"""A compiled CEL expression, and its errors in the words of whoever wrote it.
+
+The engine reports most run-time errors as a value of type ERROR and some by raising; both become
+`ExpressionError` here, at the column of the name they are about where that can be found.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from cel_expr_python import cel
+
+from ee_cel.bounds import MAX_STEPS, BoundsError, Reading, guard_joining
+from ee_cel.source import Chain, find_chains, split_words
+from ee_core.errors import ExpressionError
+
+if TYPE_CHECKING:
+    from ee_cel.tree import Tree
+    from ee_core.model.expression import Scope
+
+PRESENCE: Final = "has."  # `has(name)` is compiled as the variable `has.name`; see `ee_cel.language`
+
+_ABSENT = re.compile(r'No value with name "(?P<name>[^"]+)" found')
+_NO_KEY = re.compile(r'Key not found in map : "(?P<key>.*)"', re.DOTALL)
+_NO_OVERLOAD = re.compile(r"No matching overloads found : (?P<name>\S+?)\((?P<types>.*)\)")
+_STATUS = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
+
+
+@dataclass(frozen=True, slots=True)
+class CelProgram:
+    """A `Program`: stateless, all it needs comes with the scope."""
+
+    source: str
+    references: tuple[str, ...]
+    expression: cel.Expression
+    tree: Tree
+    asked: tuple[str, ...] = ()  # names whose presence is asked for
+    want_bool: bool = False
+
+    def evaluate(self, scope: Scope) -> Any:
+        """Return the value, as `ee_core.model.expression.Program` says."""
+        data = {name: scope[name] for name in self.references if name in scope}
+        try:
+            if self.tree.joins:
+                guard_joining(self.tree, data.values())
+            data.update({PRESENCE + name: name in scope for name in self.asked})
+            found = self.expression.eval(data=data)
+            if found.type() == cel.Type.ERROR:
+                raise self._explain(str(found.value()))
+            value = Reading().read(found)
+        except BoundsError as error:
+            raise self._error(str(error)) from None
+        except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+            raise self._explain(str(error)) from error
+        if self.want_bool and not isinstance(value, bool):
+            raise self._error(f"a condition must be true or false, this one gave {value!r:.80}")
+        return value
+
+    def _error(self, message: str, column: int = 0) -> ExpressionError:
+        return ExpressionError(f"{message}, in {self.source!r:.100}", source=self.source, column=column)
+
+    def _explain(self, text: str) -> ExpressionError:
+        """Turn the engine's words into ours."""
+        chains = find_chains(split_words(self.source))
+        if match := _ABSENT.search(text):
+            name = match["name"].removeprefix(PRESENCE)
+            chain = next((each for each in chains if _reads(each, name)), None)
+            return self._error(f"{name!r} has no value here", chain.words[0].start + 1 if chain else 0)
+        if match := _NO_KEY.search(text):
+            return self._explain_key(match["key"], chains)
+        if match := _NO_OVERLOAD.search(text):
+            name = match["name"].strip("_@")
+            return self._error(f"{name!r} cannot take ({match['types']})")
+        if "Iteration budget exceeded" in text:
+            return self._error(f"its loops take more than {MAX_STEPS} steps, which is the limit")
+        if "construction from null" in text:
+            return self._error("it reads a text that is no valid Unicode")
+        return self._error(_STATUS.sub("", text))
+
+    def _explain_key(self, key: str, chains: tuple[Chain, ...]) -> ExpressionError:
+        for chain in chains:
+            for place, word in enumerate(chain.words[1:], start=1):
+                if word.text == key:
+                    owner = ".".join(each.text for each in chain.words[:place])
+                    return self._error(f"{owner!r} has no key {key!r}", word.start + 1)
+        return self._error(f"there is no key {key!r}")
+
+
+def _reads(chain: Chain, name: str) -> bool:
+    return chain.name == name or chain.name.startswith(f"{name}.")
