@@ -4,26 +4,29 @@ A broker moves bytes between engine, bots and clients, and knows nothing of jobs
 and a best-effort request. The conformance kit (`ee_core.testing.broker`) has one test per sentence marked
 [Bn] here; change both together.
 
-Subjects are dot-separated tokens. A consumer may name a pattern: ``*`` is one token, a last ``>`` is one or more.
+Subjects are dot-separated tokens. A consumer may name a pattern: ``*`` is one token, a last ``>`` is one or more. What
+may stand in a subject and in headers is checked by `ee_core.contracts.envelope`, alike in every broker. The patterns
+that are consumed on one kind of channel are equal or disjoint; a broker may refuse others.
 
-[B1] A body published to a *work* channel reaches exactly one open consumer of the subject, whichever group member asks.
+[B1] A body published to a *work* channel reaches exactly one of the open consumers of the subject.
 [B2] A *work* message published while no consumer is open is kept and delivered to the first that opens.
-[B3] A delivery of *work*, *inbox* or *reply* that is neither acked nor rejected comes back with `attempt` one
-higher: after `Delivery.retry` when its delay is over, after its consumer closed at once, after a consumer died within
-`BrokerTraits.redelivery_s`.
+[B3] A delivery of *work*, *inbox* or *reply* that is neither acked nor rejected comes back with a higher `attempt`:
+after `Delivery.retry` when its delay is over and not before, after its consumer was left at once, after a
+consumer's process died within `BrokerTraits.redelivery_s`.
 [B4] An acked or rejected delivery never comes back.
 [B5] An *inbox* message is held until its one reader reads it, in the order of publishing per subject.
 [B6] A *reply* message is held until it is acked; a reader by pattern gets those of all matching subjects, in the order of publishing per subject.
 [B7] A *broadcast* reaches every consumer that is open at that moment, and none that opens later; acks mean nothing there.
-[B8] `publish` to *work*, *inbox* and *reply* returns only when the broker has accepted the message.
-[B9] A body over `BrokerTraits.max_payload` raises `PayloadTooLargeError`, and nothing is sent.
+[B8] `publish` to *work*, *inbox* and *reply* returns only when the broker has accepted the message: what comes after it, comes after it for everybody.
+[B9] A body over `BrokerTraits.max_payload` raises `PayloadTooLargeError`, and nothing is sent; a body of that size is delivered.
 [B10] `Delivery.origin` is the same for every delivery of one message and differs between messages, also after the broker lost its disk.
 [B11] `request` returns the first answer of a `respond`er, or raises `BrokerUnavailableError` when none came within the time.
-[B12] Headers arrive as they were sent; names are lower case.
-[B13] Leaving a consumer's context gives its unsettled deliveries back, and no message is lost by it.
+[B12] Headers arrive as they were sent; the one called ``reply-to`` is `Delivery.reply_to`.
+[B13] Leaving a consumer's context gives its unsettled deliveries back, and no message is lost by it. Settling one after that does nothing.
 [B14] After `close` every call raises `BrokerUnavailableError`, and every open iterator ends.
 [B15] If `traits.durable`, accepted messages of *work*, *inbox* and *reply* survive a restart of the broker, and open consumers go on by themselves.
-[B16] `publish` to *work* may be repeated with the same `dedupe` key; within the broker's window the second is accepted and not delivered.
+[B16] `publish` to *work* may be repeated with the same `dedupe` key; within the broker's window the second is accepted and not delivered. A key counts for its subject alone.
+[B17] A delivery in the hands of a living consumer does not come back, however long it is held, and at most `prefetch` are in its hands.
 """
 
 from __future__ import annotations
@@ -82,7 +85,10 @@ class Delivery(Protocol):
 
     @property
     def attempt(self) -> int:
-        """Delivery count of this message, from 1."""
+        """Delivery count of this message as the broker counts, from 1.
+
+        One that a consumer had fetched and never handed out may count, so it is no count of tries.
+        """
 
     @property
     def origin(self) -> str:
@@ -90,10 +96,16 @@ class Delivery(Protocol):
 
     @property
     def reply_to(self) -> str | None:
-        """A subject on which the sender expects an answer, as a broadcast; None if none."""
+        """The header ``reply-to``: where the sender waits for an answer, as a consumer of that broadcast; None if none."""
 
     async def ack(self) -> None:
-        """Settle: done, forget it. Returns when the broker was told, not when it obeyed."""
+        """Settle: done, forget it. Returns when the broker was told, not when it obeyed.
+
+        What was settled already, or given back by leaving its consumer, stays as it is.
+
+        Raises:
+            BrokerUnavailableError: The broker object is closed. Likewise with the other two.
+        """
 
     async def retry(self, *, delay_s: float = 0.0) -> None:
         """Give it back; it is delivered again after the delay."""
@@ -136,7 +148,13 @@ class Broker(Protocol):
     ) -> None:
         """Hand over one message.
 
+        Args:
+            channel: Its subject is no pattern.
+            headers: Names of ``[a-z0-9-]``, printable values.
+            dedupe: At most 128 characters; [B16]. Means nothing for a broadcast.
+
         Raises:
+            MessageError: Subject or headers are not usable; nothing was sent.
             PayloadTooLargeError: Nothing was sent.
             BrokerUnavailableError: Not accepted in time; it may have arrived all the same. Retryable.
         """
@@ -144,12 +162,19 @@ class Broker(Protocol):
     def consume(
         self, channel: Channel, *, group: str, prefetch: int = 256
     ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
-        """Open a consumer.
+        """Open a consumer, inside the context that this returns.
+
+        The iterator is read by one task. When it has ended (the context was left, or the broker closed) it stays ended.
 
         Args:
             channel: May hold a pattern.
-            group: Consumers of one *work* channel share it by this name; each process of a group gets a part.
-            prefetch: Most deliveries in hand and unsettled.
+            group: A name for brokers that want one; all consumers of a channel give the same.
+            prefetch: Most deliveries in hand and unsettled. Not counted for a broadcast.
+
+        Raises:
+            MessageError: The pattern is not usable.
+            BrokerUnavailableError: At entering; not to be reached. Retryable.
+            BrokerError: At entering; the pattern overlaps another's.
         """
 
     async def request(self, subject: str, body: bytes, *, timeout_s: float) -> bytes:
