@@ -71,7 +71,7 @@ class Partition:
                 await self._commit(self._take())
 
     def _take(self) -> list[tuple[Sequence[Entry], asyncio.Future[None]]]:
-        taken = []
+        taken: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
         size = 0
         while self._waiting:
             entries = self._waiting[0][0]

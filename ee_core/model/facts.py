@@ -134,6 +134,8 @@ class ResponseReceived(Fact):
     kind: ResponseKind
     output: Any = None
     error: Error | None = None
+    retryable: bool | None = None  # with FAILED: the author's advice, for the hooks
+    retry_after_ms: int | None = None  # likewise
     retry_delay_ms: int | None = None  # with FAILED: the hooks' answer; None gives up
 
 

@@ -1,0 +1,7 @@
+"""Reconciles the waits that a job has with those that are armed, and carries outside facts to its Executor."""
+
+from __future__ import annotations
+
+from ee_core.reactor.reactor import Reactor
+
+__all__ = ["Reactor"]

@@ -1,0 +1,82 @@
+"""Messages on their way to bots: sent soon, in the order they were posted, and given up when they fail.
+
+What must arrive is repeated by whoever waits for the answer; nothing here is a promise. So a broker that is down
+costs a log line, not an engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ee_core.errors import BrokerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ee_core.contracts.broker import Broker, Channel
+    from ee_core.model.ids import JobId, VisitId
+
+_log = logging.getLogger(__name__)
+_AT_ONCE = 256  # publishes under way together
+_LATE = 2_000  # more than this are waiting: the broker is down or slow, and repeating adds nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message to be sent."""
+
+    channel: Channel
+    body: bytes
+    job: JobId | None = None
+    visit: VisitId | None = None
+    dedupe: str | None = None
+    on_failure: Callable[[BrokerError], None] | None = None
+
+
+class Outbox:
+    """One queue and one task for everything the Reactor sends."""
+
+    def __init__(
+        self, broker: Broker, *, headers: Callable[[str, JobId | None, VisitId | None], Mapping[str, str]]
+    ) -> None:
+        self._broker = broker
+        self._headers = headers
+        self._letters: deque[Letter] = deque()
+        self._wake = asyncio.Event()
+
+    def post(self, letter: Letter) -> None:
+        """Queue a message; never waits."""
+        self._letters.append(letter)
+        self._wake.set()
+
+    @property
+    def is_late(self) -> bool:
+        """True while so much is queued that a repeat would only lengthen the queue."""
+        return len(self._letters) > _LATE
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._letters:
+                batch = [self._letters.popleft() for _ in range(min(_AT_ONCE, len(self._letters)))]
+                if len(batch) == 1:
+                    await self._send(batch[0])
+                else:
+                    await asyncio.gather(*(self._send(letter) for letter in batch))
+
+    async def _send(self, letter: Letter) -> None:
+        headers = self._headers(letter.channel.subject, letter.job, letter.visit)
+        try:
+            await self._broker.publish(letter.channel, letter.body, headers=headers, dedupe=letter.dedupe)
+        except BrokerError as error:
+            _log.warning(
+                "%s was not sent: %s", letter.channel.subject, error, extra={"action": "send_failed"}
+            )
+            if letter.on_failure is not None:
+                letter.on_failure(error)
