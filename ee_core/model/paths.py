@@ -75,6 +75,20 @@ def components(successors: Successors) -> list[list[int]]:
     return found
 
 
+def gathered(successors: Successors, marks: Sequence[int]) -> list[int]:
+    """Return per node the union of the bit masks of all nodes that paths lead to, its own included."""
+    masks = [0] * len(successors)
+    for component in reversed(components(successors)):
+        mask = 0
+        for node in component:
+            mask |= marks[node]
+            for target in successors[node]:
+                mask |= masks[target]
+        for node in component:
+            masks[node] = mask
+    return masks
+
+
 def component_order(successors: Successors, keys: Sequence[int]) -> list[list[int]]:
     """Return the components in the one topological order that the nodes' keys decide.
 
