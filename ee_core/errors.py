@@ -34,7 +34,8 @@ EngineError
 └─ ActivityError               raised by activity and bot authors
    ├─ AttemptStoppedError      raised in an attempt that was asked to stop, where it reports progress
    ├─ PermanentActivityError   do not try again
-   └─ TransientActivityError   try again, after `retry_after_s` if given
+   ├─ TransientActivityError   try again, after `retry_after_s` if given
+   └─ LostActivityError        nobody knows whether the effect happened: the attempt is Lost, not Failed
 """
 
 from __future__ import annotations
