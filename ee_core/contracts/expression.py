@@ -3,8 +3,8 @@
 [X1] `compile` returns a `Program`, or a `Fault` for a source that can never be evaluated; it never raises for a bad source.
 [X2] A name that is not declared (and, unless `Names.open`, not a declared one with a member) is a `Fault` at its column, with the nearest declared name in `hint`.
 [X3] A program's value is plain JSON: None, bool, int, float, str, list or dict with text keys; anything else, NaN and infinity are an `ExpressionError`.
-[X4] An absent name that is read is an `ExpressionError` naming it; logic that does not need it (``true || x``) is none.
-[X5] With `want_bool` a source whose type is known and not boolean is a `Fault`.
+[X4] An absent name that is read is an `ExpressionError` naming it; logic that does not need it (`true || x`), or asks whether it has a value (CEL: `has(x)`), is none.
+[X5] With `want_bool` a source whose type is known and not boolean is a `Fault`; one whose value turns out not to be is an `ExpressionError`.
 [X6] Evaluation ends: a budget of steps, a source of at most 4 kB, a value of at most 64 kB, collections of at most 10,000; beyond each is an error that names the limit.
 [X7] A program keeps nothing between evaluations.
 """

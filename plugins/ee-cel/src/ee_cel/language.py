@@ -10,6 +10,7 @@ when the workflow is loaded. Two things are done on top of the engine:
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
@@ -17,13 +18,14 @@ from cel_expr_python import cel
 
 from ee_cel.faults import explain
 from ee_cel.program import PRESENCE, CelProgram
-from ee_cel.source import Chain, find_chains, split_words
+from ee_cel.source import Chain, find_chains, locate, split_words
 from ee_cel.tree import read_tree
 from ee_core.contracts.expression import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ee_cel.tree import Tree
     from ee_core.contracts.expression import Names
 
 MAX_SOURCE_BYTES: Final = 4 * 1024
@@ -73,12 +75,8 @@ class CelLanguage:
 
     def compile(self, source: str, names: Names, *, want_bool: bool = False) -> CelProgram | Fault:
         """Compile one expression, as `ee_core.contracts.expression.Language` says."""
-        size = len(source.encode("utf-8", "surrogatepass"))
-        if size > MAX_SOURCE_BYTES:
-            return Fault(f"the expression has {size} bytes, the limit is {MAX_SOURCE_BYTES}", column=1)
-        if "\0" in source:
-            # The engine reports it in a text that ends there.
-            return Fault("the expression holds a NUL character", column=source.index("\0") + 1)
+        if fault := _check_text(source):
+            return fault
         chains = find_chains(split_words(source))
         declared = dict(names.types)
         if names.open:
@@ -89,24 +87,18 @@ class CelLanguage:
             expression = self._environment(declared).compile(_mark_asked(source, asked))
         except RuntimeError as error:
             return explain(str(error), source, declared, is_open=names.open)
-        found = expression.return_type()
-        if want_bool and found not in (cel.Type.BOOL, cel.Type.DYN):
-            return Fault(
-                f"a condition must be true or false, this is {found.name().lower()}",
-                column=1,
-                length=max(1, len(source.split("\n", 1)[0])),
-            )
         tree = read_tree(expression.serialize())
-        if tree.growth > MAX_GROWTH:
-            return Fault(
-                f"its loops could repeat a value {tree.growth} times, the limit is {MAX_GROWTH}; do it in an activity",
-                column=1,
-            )
-        references = tuple(
-            sorted(name for name in tree.names if name in declared and PRESENCE not in name[:4])
-        )
+        if fault := _check_compiled(source, expression, tree, want_bool=want_bool):
+            return fault
         return CelProgram(
-            source, references, expression, tree, tuple(chain.name for chain in asked), want_bool
+            source=source,
+            references=tuple(
+                sorted(tree.names & (declared.keys() - {PRESENCE + chain.name for chain in asked}))
+            ),
+            expression=expression,
+            tree=tree,
+            asked=tuple({chain.name: None for chain in asked}),
+            want_bool=want_bool,
         )
 
     def _environment(self, declared: Mapping[str, str]) -> cel.Env:
@@ -119,6 +111,32 @@ class CelLanguage:
                 self._environments.popitem(last=False)
         self._environments.move_to_end(key)
         return found
+
+
+def _check_text(source: str) -> Fault | None:
+    size = len(source.encode("utf-8", "surrogatepass"))
+    if size > MAX_SOURCE_BYTES:
+        return Fault(f"the expression has {size} bytes, the limit is {MAX_SOURCE_BYTES}", column=1)
+    # The engine's own text about the first ends there, and it cannot take the second.
+    if bad := re.search("[\0\ud800-\udfff]", source):
+        line, column = locate(source, bad.start())
+        return Fault(
+            f"the expression holds the character {bad.group()!r}; remove it", column=column, line=line
+        )
+    return None
+
+
+def _check_compiled(source: str, expression: cel.Expression, tree: Tree, *, want_bool: bool) -> Fault | None:
+    kind = expression.return_type()
+    if want_bool and kind not in (cel.Type.BOOL, cel.Type.DYN):
+        length = max(1, len(source.split("\n", 1)[0]))
+        return Fault(
+            f"a condition must be true or false, this is {kind.name().lower()}", column=1, length=length
+        )
+    if tree.growth > MAX_GROWTH:
+        repeated = f"its loops could repeat a value {tree.growth} times, the limit is {MAX_GROWTH}"
+        return Fault(f"{repeated}; do it in an activity", column=1)
+    return None
 
 
 def _bare_words(chains: Iterable[Chain]) -> set[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cel_expr_python import cel
 
-from ee_cel.bounds import MAX_STEPS, BoundsError, Reading, guard_joining
+from ee_cel.bounds import MAX_STEPS, BoundsError, Reading, guard_loops
 from ee_cel.source import Chain, find_chains, split_words
 from ee_core.errors import ExpressionError
 
@@ -43,8 +43,8 @@ class CelProgram:
         """Return the value, as `ee_core.model.expression.Program` says."""
         data = {name: scope[name] for name in self.references if name in scope}
         try:
-            if self.tree.joins:
-                guard_joining(self.tree, data.values())
+            if self.tree.joins or self.tree.gathers:
+                guard_loops(self.tree, data)
             data.update({PRESENCE + name: name in scope for name in self.asked})
             found = self.expression.eval(data=data)
             if found.type() == cel.Type.ERROR:

@@ -4,7 +4,8 @@ The binding shows neither, but it gives the checked expression as bytes (protoco
 fields needed are read here by number; the numbers are part of CEL's published interchange format and never change.
 
 Why growth matters: the engine counts the steps of loops and nothing else, so ``[s].map(a, a + a).map(a, a + a)...``
-takes one step a doubling, and a loop over a few thousand items can join a long text as often.
+takes one step a doubling, and a loop over a few thousand items can join a long text as often. A list that a loop
+makes is copied for each item that is added.
 
 Source:
     cel-spec, proto/cel/expr/checked.proto and syntax.proto.
@@ -35,8 +36,11 @@ class Tree:
 
     names: frozenset[str]  # dotted names that are read and are no loop's variable; also names of types
     loops: int  # comprehensions, nested or one after the other
+    nesting: int  # of loops inside the body of loops; 0 without loops
     growth: int  # how many times a value may appear in what is made of it, apart from the number of steps
-    joins: bool  # something is joined inside a loop
+    gathers: bool  # a loop makes a list, as `map` and `filter` do
+    joins: bool  # something is joined, or added, inside a loop
+    joined: frozenset[str]  # names from outside of the loop that are joined to something in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,15 @@ class _Part:
 def read_tree(serialized: bytes) -> Tree:
     """Read a serialized expression."""
     root = _read_part(_get(_get(serialized, _ANY_VALUE), _ROOT))
-    loops = [part for part in _iter_parts(root) if part.kind == _LOOP]
+    joins = list(_iter_joins(root, frozenset()))
     return Tree(
         names=frozenset(_iter_free(root, frozenset())),
-        loops=len(loops),
+        loops=sum(part.kind == _LOOP for part in _iter_parts(root)),
+        nesting=_nesting(root),
         growth=_growth(root),
-        joins=any(_joins(loop) for loop in loops),
+        gathers=any(_gathers(part) for part in _iter_parts(root)),
+        joins=bool(joins),
+        joined=frozenset().union(*joins),
     )
 
 
@@ -184,9 +191,22 @@ def _uses(part: _Part, name: str) -> int:
     return sum(inner)
 
 
-def _joins(loop: _Part) -> bool:
-    return any(
-        part.name == "_+_" and not (part.parts[0].kind == _IDENT and part.parts[0].name == _RESULT)
-        for part in _iter_parts(loop)
-        if part.kind == _CALL
-    )
+def _nesting(part: _Part) -> int:
+    inner = [_nesting(each) for each in part.parts]
+    return max(inner[0], 1 + max(inner[1:])) if part.kind == _LOOP else max(inner, default=0)
+
+
+def _iter_joins(part: _Part, bound: frozenset[str], in_loop: bool = False) -> Iterator[frozenset[str]]:
+    """Walk what is joined inside loops: for each, the names in it that come from outside of the loops."""
+    is_loop = part.kind == _LOOP
+    inside = bound | {part.name, _RESULT} if is_loop else bound
+    if in_loop and part.kind == _CALL and part.name == "_+_" and not _gathers(part):
+        yield frozenset(_iter_free(part, bound))
+    for place, each in enumerate(part.parts):
+        in_body = is_loop and place > 0
+        yield from _iter_joins(each, inside if in_body else bound, in_loop or in_body)
+
+
+def _gathers(part: _Part) -> bool:
+    """Return whether a part is the addition of an item that `map` and `filter` are made of."""
+    return part.kind == _CALL and part.name == "_+_" and part.parts[0] == _Part(_IDENT, _RESULT)
