@@ -1,0 +1,117 @@
+"""The settings of a connection to NATS: what may stand in the sections ``broker`` and ``lock`` of the configuration."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ee_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_SERVER: Final = "nats://127.0.0.1:4222"
+_PREFIX: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64})*")
+_URL: Final = re.compile(r"(?:(?:nats|tls|wss?)://)?[^\s,]+")
+
+
+@dataclass(frozen=True, slots=True)
+class NatsSettings:
+    """How to reach NATS, as whom, and in which namespace."""
+
+    servers: tuple[str, ...] = (DEFAULT_SERVER,)  # any member of a cluster
+    prefix: str = ""  # the namespace: stands before each subject, and in the names of streams
+    credentials: str = ""  # a .creds file
+    nkey: str = ""  # a file with an nkey seed
+    user: str = ""
+    password: str = ""
+    token: str = ""
+    tls_ca: str = ""  # a PEM file; any tls_ setting asks for TLS
+    tls_cert: str = ""
+    tls_key: str = ""
+    inbox_prefix: str = "_INBOX"  # a user with narrow rights may need one of its own
+    timeout_s: float = 5.0  # to connect, and for each answer of the server
+    ping_s: int = 5  # a silent server is noticed after three of these
+    replicas: int = 1  # of each stream, in a cluster
+    create_streams: bool = True  # False: the operator has made them; a missing one is an error
+    async_transport: bool = (
+        True  # streams of activity.*: the server acknowledges before it writes to the disk
+    )
+    redelivery_s: float = 15.0  # after this a dead process's deliveries come back
+
+    @classmethod
+    def parse(cls, settings: Mapping[str, Any]) -> NatsSettings:
+        """Read the section as the configuration has it; `servers` may be one address.
+
+        Raises:
+            ConfigError: Names the setting, its value, and what was expected.
+        """
+        known = {field.name: field for field in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, value in settings.items():
+            if name not in known:
+                raise ConfigError(f"nats has no setting {name!r}; it has {', '.join(sorted(known))}")
+            values[name] = (
+                _read_servers(value) if name == "servers" else _read(name, value, known[name].default)
+            )
+        parsed = cls(**values)
+        if parsed.prefix and not _PREFIX.fullmatch(parsed.prefix):
+            raise ConfigError(
+                f"nats setting prefix is {parsed.prefix!r}; use letters, digits, '-' and '_', with dots between words"
+            )
+        if bool(parsed.tls_cert) != bool(parsed.tls_key):
+            raise ConfigError("nats settings tls_cert and tls_key belong together; give both or none")
+        return parsed
+
+    def check_files(self) -> None:
+        """See that the files exist, before the client says it in its way.
+
+        Raises:
+            ConfigError: One does not.
+        """
+        for name in ("credentials", "nkey", "tls_ca", "tls_cert", "tls_key"):
+            path: str = getattr(self, name)
+            if path and not Path(path).is_file():
+                raise ConfigError(f"nats setting {name} is {path!r}, which is no file")
+
+    def make_tls(self) -> ssl.SSLContext | None:
+        """Return what TLS needs; None when the servers' addresses alone decide.
+
+        Raises:
+            ConfigError: A file cannot be read.
+        """
+        if not (self.tls_ca or self.tls_cert):
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.tls_ca or None)
+            if self.tls_cert:
+                context.load_cert_chain(self.tls_cert, self.tls_key)
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigError(f"nats settings tls_ca, tls_cert, tls_key: {error}") from error
+        return context
+
+
+def _read(name: str, value: object, default: object) -> object:
+    wanted = float if isinstance(default, float) else type(default)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        raise ConfigError(f"nats setting {name} is {value!r}; use a {wanted.__name__}, as {default!r}")
+    if wanted in (int, float) and not value > 0:  # type: ignore[operator]  # a number by the line above
+        raise ConfigError(f"nats setting {name} is {value!r}; use a number above 0")
+    return value
+
+
+def _read_servers(value: object) -> tuple[str, ...]:
+    servers = (value,) if isinstance(value, str) else value
+    if not isinstance(servers, list | tuple) or not servers:
+        raise ConfigError(
+            f"nats setting servers is {value!r}; use an address as {DEFAULT_SERVER!r}, or a list of them"
+        )
+    for server in servers:
+        if not isinstance(server, str) or not _URL.fullmatch(server):
+            raise ConfigError(f"nats setting servers has {server!r}; use an address as {DEFAULT_SERVER!r}")
+    return tuple(servers)
