@@ -1,0 +1,84 @@
+"""What is installed: the entry points of EE's groups, read with `importlib.metadata`.
+
+Not with stevedore: it keeps entry points in a file under the user's home, whose age it compares in steps of two
+minutes, so a plugin that was just installed may not be seen. Nothing is imported here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+GROUPS: Final = {
+    "ee.activities": "activity",
+    "ee.expressions": "expression",
+    "ee.hooks": "hooks",
+    "ee.locks": "lock",
+    "ee.journals": "journal",
+    "ee.catalogues": "catalogue",
+    "ee.brokers": "broker",
+}
+"""Entry-point groups, and the word for what is in them; in the order of `ee_core.hookspecs`."""
+
+HOOKS: Final = "ee.hooks"
+_ORDER: Final = list(GROUPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry point, and who offers it."""
+
+    group: str
+    name: str
+    value: str  # the module
+    distribution: str
+    version: str
+
+    @property
+    def kind(self) -> str:
+        """What it is, in one word."""
+        return GROUPS[self.group]
+
+
+def list_entries() -> list[Entry]:
+    """List the entry points of all groups, by group, name and distribution."""
+    found: set[Entry] = set()
+    seen: set[str] = set()
+    for distribution in metadata.distributions():
+        # a broken installation may lack even its name; what it offers is listed all the same
+        name = distribution.metadata["Name"] or "unknown"
+        if normalize(name) in seen:
+            continue  # a later place on the path: what it holds cannot be imported, the earlier one hides it
+        seen.add(normalize(name))
+        found.update(
+            Entry(point.group, point.name, point.value, name, distribution.version or "unknown")
+            for point in distribution.entry_points
+            if point.group in GROUPS
+        )
+    return sorted(
+        found, key=lambda entry: (_ORDER.index(entry.group), entry.name, entry.distribution, entry.value)
+    )
+
+
+def find_conflicts(entries: Iterable[Entry]) -> dict[Entry, list[Entry]]:
+    """Find entries that share group and name; each is mapped to all that do, itself included.
+
+    Modules with hooks are asked together, each once, so there two names for one module clash as well.
+    """
+    sharing: defaultdict[tuple[str, str, str], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        sharing[entry.group, "name", entry.name].append(entry)
+        if entry.group == HOOKS:
+            sharing[entry.group, "value", entry.value].append(entry)
+    return {entry: group for group in sharing.values() if len(group) > 1 for entry in group}
+
+
+def normalize(distribution: str) -> str:
+    """Write a distribution's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
