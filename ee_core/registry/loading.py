@@ -32,6 +32,7 @@ OPEN_HOOKS = {
 }
 """The hook that makes a driver, by the group whose entry points name its module."""
 
+_ABSENT = object()  # a member may be None
 _GROUP_OF = {hook: group for group, hook in OPEN_HOOKS.items()}
 
 
@@ -114,8 +115,8 @@ def check_driver(driver: object, contract: type, entry: Entry) -> None:
         raise broken(entry, f"{OPEN_HOOKS[entry.group]} returned None", cure)
     faults = []
     for member in _members(contract):
-        found = inspect.getattr_static(driver, member, None)
-        if found is None:
+        found = inspect.getattr_static(driver, member, _ABSENT)
+        if found is _ABSENT:
             faults.append(f"no {member}")
         elif inspect.isfunction(inspect.getattr_static(contract, member)) and not _is_callable(found):
             faults.append(f"{member} cannot be called")

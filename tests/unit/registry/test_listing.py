@@ -1,0 +1,51 @@
+"""What is installed is seen at once, each distribution as often as it can be imported."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ee_core.registry.listing import list_entries
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_entries_are_listed_with_who_offers_them(install) -> None:
+    install("ee-two", {"ee.locks:two": "two", "ee.brokers:two": "two"}, version="2.1")
+    install("ee-one", {"ee.brokers:one": "one", "console_scripts:one": "one:main"})
+
+    found = [(entry.kind, entry.name, entry.distribution, entry.version) for entry in list_entries()]
+
+    assert found == [
+        ("lock", "two", "ee-two", "2.1"),
+        ("broker", "one", "ee-one", "1.0"),
+        ("broker", "two", "ee-two", "2.1"),
+    ]
+
+
+def test_an_entry_point_added_a_moment_later_is_seen(install) -> None:
+    install("ee-one", {"ee.brokers:one": "one"})
+    assert [entry.name for entry in list_entries()] == ["one"]
+
+    install("ee-two", {"ee.brokers:two": "two"})
+
+    assert [entry.name for entry in list_entries()] == ["one", "two"]
+
+
+def test_a_distribution_that_an_earlier_one_hides_is_not_listed(install, tmp_path: Path) -> None:
+    install("ee-one", {"ee.brokers:one": "one"}, version="2.0")
+    later = tmp_path / "later"
+    later.mkdir()
+    install("EE_one", {"ee.brokers:one": "one"}, version="1.0").rename(later / "EE_one-1.0.dist-info")
+    sys.path.append(str(later))
+
+    assert [entry.version for entry in list_entries()] == ["2.0"]
+
+
+def test_an_installation_without_metadata_does_not_stop_the_listing(install) -> None:
+    info = install("ee-broken", {"ee.brokers:broken": "broken"})
+    (info / "METADATA").unlink()
+    install("ee-one", {"ee.brokers:one": "one"})
+
+    assert {entry.name for entry in list_entries()} == {"broken", "one"}
