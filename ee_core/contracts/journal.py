@@ -27,11 +27,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
+from ee_core.model.ids import JobId, WorkflowHash  # noqa: TC001 - codecs of the index read a summary's types at run time
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from types import TracebackType
-
-    from ee_core.model.ids import JobId, WorkflowHash
 
 
 @dataclass(frozen=True, slots=True)

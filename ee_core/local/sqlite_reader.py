@@ -1,0 +1,206 @@
+"""What is read from the SQLite journal; runs on the reader's thread alone.
+
+Everything comes in pages, each a statement of its own: a reader that stops half-way holds nothing, and the log can be
+copied to the file meanwhile. Records are never changed, so pages fit together.
+
+SQLite guards its pages by no checksum. Damage in them is found by the frames and the chain, in the index of jobs only
+where it gives values that cannot be; then `read` still gives all records.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Final
+
+from ee_core.errors import JournalCorruptError, NotFoundError
+from ee_core.local.entries import check_member, read_commit
+from ee_core.local.sqlite_summary import COLUMNS, from_row, to_query
+from ee_core.local.sqlite_writer import PARTITION
+from ee_core.model.chain import ChainCheck
+from ee_core.model.ids import JobId
+from ee_core.model.limits import MAX_COMMIT_BYTES
+from ee_core.model.record import chain_start, unframe
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from ee_core.contracts.journal import JobFilter, JobSummary, StoredCommit
+    from ee_core.model.ids import WorkflowHash
+
+_COMMITS: Final = 16  # in a page; each at most 900 kB
+_RECORDS: Final = 64  # in a page of a history; each at most 256 kB
+_JOBS: Final = 1_000
+
+
+class CommitPages:
+    """Reads the commits after a position, page by page, following the chain."""
+
+    def __init__(self, store_id: str, after: int) -> None:
+        self._after = after
+        self._last = 0  # id of the last record read
+        self._check = ChainCheck(PARTITION, position=0, epoch=0, link=chain_start(store_id, PARTITION))
+        self._is_placed = after == 0
+
+    def next_page(self, database: sqlite3.Connection) -> list[StoredCommit]:
+        """Return the next commits; an empty list when there are no more now.
+
+        Raises:
+            JournalCorruptError: The first commit of the page does not fit; a later one is told with the next page.
+        """
+        if not self._is_placed:
+            self._find_place(database)
+        rows = database.execute(
+            "SELECT position, epoch, last, link FROM commits WHERE position > ? ORDER BY position LIMIT ?",
+            (self._check.position, _COMMITS),
+        ).fetchall()
+        page: list[StoredCommit] = []
+        for row in rows:
+            try:
+                page.append(self._follow(database, *row))
+            except JournalCorruptError:
+                if not page:
+                    raise
+                break
+        return page
+
+    def _find_place(self, database: sqlite3.Connection) -> None:
+        row = database.execute(
+            "SELECT position, epoch, last, link FROM commits WHERE position = ?", (self._after,)
+        ).fetchone()
+        if row is None:
+            raise JournalCorruptError(
+                f"partition {PARTITION} has no commit {self._after} to read on from", position=self._after
+            )
+        position, epoch, last, link = row
+        _check_types(position, epoch, last, link)
+        self._check = ChainCheck(PARTITION, position=position, epoch=epoch, link=link)
+        self._last, self._is_placed = last, True
+
+    def _follow(
+        self, database: sqlite3.Connection, position: int, epoch: int, last: int, link: bytes
+    ) -> StoredCommit:
+        _check_types(position, epoch, last, link)
+        rows = database.execute(
+            # bounded, should `last` be damaged: no commit has more records than bytes
+            "SELECT frame FROM record WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+            (self._last, last, MAX_COMMIT_BYTES),
+        )
+        frames = [_frame(data) for (data,) in rows]
+        commit = read_commit(self._check, position, epoch, frames, link)
+        self._last = last
+        return commit
+
+
+class HistoryPages:
+    """Reads the records of one job, page by page."""
+
+    def __init__(self, job: JobId) -> None:
+        self._job = job
+        self._number: int | None = None
+        self._least = 0  # how many there are at least
+        self._read = 0
+        self._id = 0  # of the last record read
+
+    def next_page(self, database: sqlite3.Connection) -> list[bytes]:
+        """Return the next records; an empty list when there are no more.
+
+        Raises:
+            JournalCorruptError: The page's first is damaged or missing; a later one is told with the next page.
+        """
+        if self._number is None and not self._find_job(database):
+            return []
+        rows = database.execute(
+            "SELECT id, frame FROM record WHERE job = ? AND id > ? ORDER BY id LIMIT ?",
+            (self._number, self._id, _RECORDS),
+        ).fetchall()
+        if not rows and self._read < self._least:
+            raise JournalCorruptError(
+                f"history of job {self._job!r} ends after {self._read} records, {self._least} were written",
+                job=self._job,
+                index=self._read,
+            )
+        page: list[bytes] = []
+        for id_, data in rows:
+            try:
+                page.append(self._body(data))
+            except JournalCorruptError:
+                if not page:
+                    raise
+                break
+            self._id, self._read = id_, self._read + 1
+        return page
+
+    def _find_job(self, database: sqlite3.Connection) -> bool:
+        row = database.execute("SELECT number, records FROM job WHERE id = ?", (self._job,)).fetchone()
+        if row is not None:
+            self._number, self._least = row
+        return row is not None
+
+    def _body(self, data: object) -> bytes:
+        try:
+            return check_member(self._job, self._read, unframe(_frame(data)))
+        except JournalCorruptError as error:
+            raise JournalCorruptError(
+                f"history of job {self._job!r}, record {self._read}: {error}", job=self._job, index=self._read
+            ) from error
+
+
+class OpenJobPages:
+    """Reads the ids of jobs that are not over, oldest first, page by page."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def next_page(self, database: sqlite3.Connection) -> list[JobId]:
+        """Return the next ids; an empty list when there are no more."""
+        rows = database.execute(
+            "SELECT number, id FROM job WHERE open AND number > ? ORDER BY number LIMIT ?",
+            (self._number, _JOBS),
+        ).fetchall()
+        self._number = rows[-1][0] if rows else self._number
+        return [JobId(job) for _, job in rows]
+
+
+def find_job(database: sqlite3.Connection, job: JobId) -> JobSummary | None:
+    """Return the index's row of a job."""
+    row = database.execute(
+        f"SELECT {COLUMNS} FROM job WHERE id = ?",  # noqa: S608 - a constant
+        (job,),
+    ).fetchone()
+    return None if row is None else from_row(row)
+
+
+def list_jobs(database: sqlite3.Connection, wanted: JobFilter) -> list[JobSummary]:
+    """Return the rows that a filter lets through, newest first."""
+    query, arguments = to_query(wanted)
+    return [from_row(row) for row in database.execute(query, arguments)]
+
+
+def get_content(database: sqlite3.Connection, name: WorkflowHash) -> bytes:
+    """Return a content.
+
+    Raises:
+        NotFoundError: There is none of that name.
+        JournalCorruptError: Its bytes have changed.
+    """
+    row = database.execute("SELECT body, checksum FROM content WHERE hash = ?", (name,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"content {name!r} is not in the journal")
+    content, checksum = row
+    if not isinstance(content, bytes) or zlib.crc32(content) != checksum:
+        raise JournalCorruptError(f"content {name!r}: the checksum does not fit")
+    return content
+
+
+def _frame(data: object) -> bytes:
+    return data if isinstance(data, bytes) else b""  # a cell of another type is damage; no frame is empty
+
+
+def _check_types(position: object, epoch: object, last: object, link: object) -> None:
+    """Refuse a row of `commits` with values that were never written."""
+    numbers_fit = all(isinstance(number, int) and number > 0 for number in (position, epoch, last))
+    if not numbers_fit or not isinstance(link, bytes):
+        place = position if isinstance(position, int) else None
+        raise JournalCorruptError(
+            f"partition {PARTITION}, commit {place}: its row is damaged", position=place
+        )

@@ -1,0 +1,193 @@
+"""The file of the SQLite journal: what is in it, how it is made, and how one is told from other files.
+
+`record` is the journal: frames in the order they came, each with the number of its job. A number rather than the id,
+because jobs that run at the same time have neighbouring numbers: the index that `history` needs then costs a commit of
+100 records a tenth, where an index over random ids costs it two thirds. `commits` says which records belong together
+and carries the chain, `epoch` who wrote when. `job` is the index of jobs; what it shows follows from the records.
+
+Every commit is synced (``synchronous=FULL``), as are the folder's entries that SQLite and we make. Nobody but the owner
+may read the file; SQLite gives the files beside it the same permissions.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from ee_core.errors import ConfigError, NewerVersionError
+from ee_core.local.mounts import find_network_mount
+from ee_core.local.sqlite_errors import primary_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+APPLICATION_ID: Final = 0x45454A31  # "EEJ1", in the file's header
+SCHEMA_VERSION: Final = 1
+
+_CHECKPOINT_PAGES: Final = 2_000  # of 4 kB in the log; then a commit copies them to the file and begins anew
+_CACHE_KB: Final = 16_000
+_LOG_LIMIT_BYTES: Final = 64 * 1024 * 1024  # a log that grew larger is cut when it begins anew
+
+_TABLES: Final = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE record (id INTEGER PRIMARY KEY, job INTEGER NOT NULL, frame BLOB NOT NULL)",
+    "CREATE INDEX record_job ON record (job)",
+    # last: the id of the commit's last record; its first follows the last one of the commit before
+    "CREATE TABLE commits (position INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, last INTEGER NOT NULL, link BLOB NOT NULL)",
+    # after: the position at which the epoch began
+    "CREATE TABLE epoch (epoch INTEGER PRIMARY KEY, after INTEGER NOT NULL)",
+    # records: how many the job had when the row was last written
+    """CREATE TABLE job (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, workflow TEXT NOT NULL, version TEXT NOT NULL, hash TEXT,
+        status TEXT NOT NULL, outcome TEXT NOT NULL, owner TEXT NOT NULL, labels TEXT NOT NULL, priority INTEGER NOT NULL,
+        accepted_us INTEGER NOT NULL, finished_us INTEGER, incidents INTEGER NOT NULL, open INTEGER NOT NULL,
+        records INTEGER NOT NULL)""",
+    "CREATE INDEX job_accepted ON job (accepted_us, id)",
+    "CREATE INDEX job_open ON job (number) WHERE open",
+    "CREATE TABLE content (hash TEXT PRIMARY KEY, body BLOB NOT NULL, checksum INTEGER NOT NULL)",
+)
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """Write all or nothing; nobody else writes meanwhile."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    finally:
+        if database.in_transaction:  # else it is committed, or SQLite itself took it back
+            database.execute("ROLLBACK")
+
+
+def open_for_writing(path: Path, *, store_id: str, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open a journal file, making it when there is none.
+
+    Args:
+        path: Absolute, links resolved.
+        store_id: The name of the store if it is made now.
+        busy_timeout_s: How long to wait while another process writes.
+
+    Raises:
+        ConfigError: The place cannot hold a journal, or the file is none.
+        NewerVersionError: It was made by a newer EE.
+        sqlite3.Error: It cannot be read or written.
+    """
+    _check_place(path)
+    _make_file(path)
+    database = _connect(path, busy_timeout_s)
+    try:
+        is_new = _check_file(database, path)
+        _set_up(database, path)
+        if is_new:
+            _make_tables(database, path, store_id)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def open_for_reading(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open another connection to a journal file that is open for writing."""
+    database = _connect(path, busy_timeout_s)
+    database.execute("PRAGMA query_only = 1")
+    return database
+
+
+def read_store_id(database: sqlite3.Connection) -> str:
+    """Return the store's name."""
+    (store_id,) = database.execute("SELECT value FROM meta WHERE key = 'store_id'").fetchone()
+    return str(store_id)
+
+
+def _connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    # isolation_level None: transactions are ours, the binding begins none
+    return sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
+
+
+def _check_place(path: Path) -> None:
+    if str(path).startswith("\\\\"):
+        raise ConfigError(f"journal.path {str(path)!r} is on another machine; give a path on a local disk")
+    if not path.parent.is_dir():
+        # not made here: a disk that is not mounted would give an empty journal instead of an error
+        raise ConfigError(
+            f"journal.path {str(path)!r}: there is no folder {str(path.parent)!r}; make it, or mend the path"
+        )
+    if path.is_dir():
+        raise ConfigError(f"journal.path {str(path)!r} is a folder; give the path of a file")
+    network = find_network_mount(path.parent)
+    if network is not None:
+        raise ConfigError(
+            f"journal.path {str(path)!r} is on a network file system ({network}), where sqlite loses data; give a path on a local disk"
+        )
+
+
+def _make_file(path: Path) -> None:
+    """Make the file before SQLite does, which would let others read it."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise ConfigError(f"journal.path {str(path)!r} cannot be made: {error.strerror}") from error
+    if os.name == "posix":  # elsewhere a folder cannot be synced, and need not be
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+def _check_file(database: sqlite3.Connection, path: Path) -> bool:
+    """Return whether the file is empty.
+
+    Raises:
+        ConfigError, NewerVersionError: It is not ours, or not yet.
+    """
+    try:
+        (identity,) = database.execute("PRAGMA application_id").fetchone()
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        (pages,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        if primary_code(error) != sqlite3.SQLITE_NOTADB:
+            raise
+        raise ConfigError(
+            f"journal.path {str(path)!r} is no sqlite file; give the path of a journal or of a new file"
+        ) from error
+    if identity == 0 and pages == 0:
+        return True
+    if identity != APPLICATION_ID:
+        raise ConfigError(
+            f"journal.path {str(path)!r} is an sqlite file, but no journal; give the path of a journal or of a new file"
+        )
+    if version > SCHEMA_VERSION:
+        raise NewerVersionError(
+            f"journal {str(path)!r} has schema {version}, this engine knows {SCHEMA_VERSION}: a newer engine is needed"
+        )
+    return False
+
+
+def _set_up(database: sqlite3.Connection, path: Path) -> None:
+    (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise ConfigError(
+            f"journal.path {str(path)!r}: the file system cannot hold sqlite's log ({mode}); give a path on a local disk"
+        )
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("PRAGMA fullfsync = 1")  # macOS alone needs it to reach the disk
+    database.execute("PRAGMA checkpoint_fullfsync = 1")
+    database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT_BYTES}")
+    database.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+
+
+def _make_tables(database: sqlite3.Connection, path: Path, store_id: str) -> None:
+    with transaction(database):
+        if not _check_file(database, path):
+            return  # another process was quicker
+        for table in _TABLES:
+            database.execute(table)
+        database.execute("INSERT INTO meta VALUES ('store_id', ?)", (store_id,))
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
