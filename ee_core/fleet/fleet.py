@@ -16,7 +16,7 @@ from ee_core.contracts.hooks import BotView, VisitView
 from ee_core.errors import EngineError, LockLostError
 from ee_core.fleet.leases import Leases
 from ee_core.fleet.lines import Lines
-from ee_core.fleet.roster import Roster
+from ee_core.fleet.roster import Roster, to_requirement
 from ee_core.fleet.seats import BotState, Seat
 from ee_core.model.facts import BotFound, BotGranted, BotMissing
 from ee_core.model.ids import BotId, Fence, JobId
@@ -181,9 +181,12 @@ class Fleet:
         """How many visits wait for a bot."""
         return len(self._lines)
 
-    def is_busy_for(self, wait: LeaseWait) -> bool:
-        """Say whether bots that fit are there, and none is free: what is shown as BotBusy."""
-        return not wait.no_bot
+    def describe_need(self, wait: LeaseWait) -> str:
+        """Say what bot a visit waits for, and who that could be."""
+        needs = to_requirement(wait.activity, wait.selector, wait.same_as)
+        fitting = sorted(p.bot for p in self.roster if not p.stateless and needs.admits(p))
+        shown = ", ".join(f"{bot} ({self._seat(bot).state().value})" for bot in fitting[:8])
+        return f"{needs.describe()}: {shown or 'none is there'}"
 
     def rows(self) -> list[BotRow]:
         """Return all bots and workers, by id."""

@@ -1,0 +1,8 @@
+"""The only place where the parts meet; it owns every lifetime."""
+
+from __future__ import annotations
+
+from ee_core.engine.engine import Engine, EngineStopped, open_engine
+from ee_core.engine.parts import Parts, open_parts
+
+__all__ = ["Engine", "EngineStopped", "Parts", "open_engine", "open_parts"]

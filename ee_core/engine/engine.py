@@ -1,0 +1,314 @@
+"""One engine: the parts wired together, their tasks started in order and ended in reverse.
+
+What goes where: the Spawner gets a way to make an Executor, the Executor gets the Reactor's `reconcile`, the Reactor
+and the Fleet get a `tell`. None of them knows another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ee_core.bot.profile import Profile
+from ee_core.bot.worker import Worker
+from ee_core.contracts.broker import Channel, ChannelKind
+from ee_core.engine.hooks import EngineHooks
+from ee_core.engine.queries import Queries
+from ee_core.errors import BrokerError, EngineError, MessageError
+from ee_core.executor import Executor, summarize
+from ee_core.fleet import Fleet
+from ee_core.messages.bots import BotHello, BotsCall
+from ee_core.messages.jobs import JobEvent
+from ee_core.model.ids import EngineId
+from ee_core.partition import Partition
+from ee_core.reactor.drains import Drains
+from ee_core.reactor.inhouse import Inhouse
+from ee_core.reactor.outbox import Letter, Outbox
+from ee_core.reactor.reactor import Reactor
+from ee_core.reactor.requests import Requests
+from ee_core.reactor.responses import Responses
+from ee_core.reactor.timers import Timers
+from ee_core.spawner import Jobs, Spawner
+from ee_core.workflows import Workflows
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from ee_core.engine.parts import Parts
+    from ee_core.model.events import Record
+    from ee_core.model.facts import AnyFact
+    from ee_core.model.ids import BotId, JobId
+    from ee_core.model.job import Job
+    from ee_core.model.waits import WaitDelta
+
+_log = logging.getLogger(__name__)
+PARTITION = 0
+
+
+class EngineStopped(EngineError):
+    """The engine cannot go on: its partition is lost, or its broker was closed."""
+
+    code = "engine_stopped"
+
+
+class _Address:
+    """A bot's subjects, as the Fleet uses them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._subjects = parts.subjects
+
+    def query(self, bot: BotId) -> str:
+        return self._subjects.query_bot(bot)
+
+    def cancel(self, bot: BotId) -> str:
+        return self._subjects.cancel(bot)
+
+    def reply_to(self, bot: BotId) -> str:
+        return self._subjects.response(PARTITION, bot)
+
+
+class Engine:
+    """An engine of one partition; made by `open_engine`.
+
+    Attributes:
+        id: New at each start.
+        adopted: The jobs that were open when it started, and go on.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.id = EngineId(parts.env.new_id())
+        self.adopted: list[JobId] = []
+        self.hooks = EngineHooks(parts.registry.hooks)
+        self._parts = parts
+        self._lost: asyncio.Future[EngineError] | None = None
+        self.partition = Partition(parts.journal, PARTITION, on_lost=self._partition_lost)
+        self._timers = Timers()
+        self._outbox = Outbox(parts.broker, headers=self.hooks.headers)
+        self.fleet = self._make_fleet()
+        self.reactor = self._make_reactor()
+        self.workflows = Workflows(
+            parts.journal,
+            parts.catalogue,
+            activities=parts.registry.installed_activities,
+            open_language=parts.registry.open_expressions,
+        )
+        self.jobs = Jobs(
+            parts.journal,
+            partition=PARTITION,
+            workflows=self.workflows,
+            make_driver=self._make_executor,
+            adopted=self._arm_adopted,
+        )
+        self.hooks.attach(self.jobs)
+        self.spawner = Spawner(
+            parts.broker,
+            self.jobs,
+            partition=PARTITION,
+            subjects=parts.subjects,
+            env=parts.env,
+            workflows=self.workflows,
+            admit=self.hooks.admit,
+            waiting_visits=lambda: self.fleet.waiting,
+        )
+
+    # -- wiring ------------------------------------------------------------------------------------------------
+
+    def _make_fleet(self) -> Fleet:
+        return Fleet(
+            self._parts.lock,
+            self.id,
+            env=self._parts.env,
+            send=self._send_to_bot,
+            address=_Address(self._parts),
+            tell=self._tell,
+            choose=self.hooks.choose_bot,
+            view=self.hooks.view_waiting,
+        )
+
+    def _make_reactor(self) -> Reactor:
+        parts = self._parts
+        requests = Requests(
+            partition=PARTITION,
+            subjects=parts.subjects,
+            outbox=self._outbox,
+            timers=self._timers,
+            env=parts.env,
+            tell=self._tell_soon,
+            has_worker=self.fleet.roster.has_worker,
+        )
+        responses = Responses(
+            parts.broker,
+            partition=PARTITION,
+            subjects=parts.subjects,
+            outbox=self._outbox,
+            requests=requests,
+            env=parts.env,
+            tell=self._tell,
+            claim_answered=self.fleet.claim_answered,
+        )
+        return Reactor(
+            fleet=self.fleet,
+            requests=requests,
+            drains=Drains(partition=PARTITION, subjects=parts.subjects, outbox=self._outbox, timers=self._timers),
+            inhouse=Inhouse(
+                env=parts.env,
+                tell=self._tell_soon,
+                find_activity=parts.registry.open_activity,
+                grace_s=parts.settings.engine.grace_s,
+            ),
+            responses=responses,
+            outbox=self._outbox,
+            timers=self._timers,
+            env=parts.env,
+            tell=self._tell,
+            on_wait=self.hooks.saw_wait,
+            on_admission=self._note_admission,
+        )
+
+    def _make_executor(self, job: Job) -> Executor:
+        return Executor(
+            job,
+            self.partition,
+            reconcile=self.reactor.reconcile,
+            observe=self._observe,
+            advise_retry=self.hooks.advise_retry,
+        )
+
+    async def _tell(self, job: JobId, fact: AnyFact) -> object:
+        return await self.jobs.tell(job, fact)
+
+    def _tell_soon(self, job: JobId, fact: AnyFact) -> None:
+        self.reactor.tell_soon(job, fact)
+
+    def _note_admission(self, job: JobId, is_held: bool) -> None:  # noqa: FBT001 - a callback, by position
+        self.spawner.admission.note(job, is_held)
+
+    def _arm_adopted(self, job: Job, delta: WaitDelta) -> None:
+        self.reactor.reconcile(job, delta, adopted=True)
+
+    async def _send_to_bot(self, subject: str, body: bytes) -> None:
+        await self._parts.broker.publish(Channel(ChannelKind.INBOX, subject), body)
+
+    # -- what is committed -------------------------------------------------------------------------------------
+
+    def _observe(self, job: Job, records: Sequence[Record]) -> None:
+        self.hooks.saw_records(job, records, summarize(job))
+        for record in records:
+            for place, event in enumerate(record.events):
+                self._publish_event(job, record, place, event)
+
+    def _publish_event(self, job: Job, record: Record, place: int, event: object) -> None:
+        message = JobEvent(
+            id=f"{job.id}/{record.index}/{place}",
+            source=f"/ee/{self._parts.settings.namespace or 'default'}/jobs",
+            type=f"ee.job.{type(event).__name__}.v1",
+            subject=job.id,
+            time=record.at_us,
+            data=msgspec.to_builtins(event),
+            record=record.index,
+        )
+        channel = Channel(ChannelKind.BROADCAST, self._parts.subjects.job_events(job.id))
+        self._outbox.post(Letter(channel, message.to_bytes(), job.id))
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def _partition_lost(self, error: EngineError) -> None:
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_result(error)
+
+    async def wait_stopped(self) -> None:
+        """Wait until the engine cannot go on.
+
+        Raises:
+            EngineStopped: With the reason.
+        """
+        assert self._lost is not None, "the engine is open"
+        error = await self._lost
+        raise EngineStopped(f"the engine stops: {error}") from error
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Engine]:
+        """Drive jobs while the context is open."""
+        self._lost = asyncio.get_running_loop().create_future()
+        await self.partition.open()
+        self.adopted = await self.jobs.adopt()
+        about = {"engine": self.id, "store": self._parts.journal.store_id}
+        queries = Queries(
+            self._parts.broker,
+            self._parts.subjects,
+            jobs=self.jobs,
+            journal=self._parts.journal,
+            fleet=self.fleet,
+            reactor=self.reactor,
+            about=about,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            services = [
+                tasks.create_task(self.partition.run(), name="partition"),
+                tasks.create_task(self.fleet.run(), name="fleet"),
+                tasks.create_task(self.reactor.run(), name="reactor"),
+                tasks.create_task(self._listen(), name="roster"),
+            ]
+            await asyncio.sleep(0)  # the services have made their task groups
+            async with self._worker(), queries:
+                self.jobs.arm_adopted()
+                services.append(tasks.create_task(self.spawner.run(), name="spawner"))
+                self._call_bots()
+                yield self
+                await self._stop(services)
+
+    async def _stop(self, services: list[asyncio.Task[None]]) -> None:
+        self.reactor.close()
+        for service in reversed(services):
+            service.cancel()
+        await asyncio.wait(services)
+        self._timers.close()
+        await self.fleet.give_back()
+        try:
+            await self._parts.lock.retire(self.id)
+        except EngineError as error:
+            _log.warning("the engine's key stays until it expires: %s", error, extra={"action": "retire_failed"})
+
+    def _worker(self) -> Worker:
+        """Stateless work is done here too: this process is a worker for the types it has."""
+        profile = Profile(f"engine-{self.id[:12]}", self._parts.registry.installed_activities())
+        return Worker(profile, broker=self._parts.broker, subjects=self._parts.subjects, env=self._parts.env)
+
+    def _call_bots(self) -> None:
+        channel = Channel(ChannelKind.BROADCAST, self._parts.subjects.bots_call)
+        self._outbox.post(Letter(channel, BotsCall().to_bytes()))
+
+    async def _listen(self) -> None:
+        """Hear bots; a broadcast that is no hello is ignored."""
+        async with asyncio.TaskGroup() as tasks:
+            for subject in (self._parts.subjects.bots_hello, self._parts.subjects.bot_heartbeat("*")):
+                tasks.create_task(self._hear(subject), name="hear-bots")
+
+    async def _hear(self, subject: str) -> None:
+        channel = Channel(ChannelKind.BROADCAST, subject)
+        async with self._parts.broker.consume(channel, group=self.id) as deliveries:
+            async for delivery in deliveries:
+                try:
+                    self.fleet.saw(BotHello.from_bytes(delivery.body))
+                except MessageError as error:
+                    _log.warning("a bot's word is ignored: %s", error, extra={"action": "hello_refused"})
+
+
+@asynccontextmanager
+async def open_engine(parts: Parts) -> AsyncIterator[Engine]:
+    """Run an engine over open parts until the context is left.
+
+    Raises:
+        JournalError: The journal cannot be read.
+        BrokerError: The broker is out of reach.
+    """
+    engine = Engine(parts)
+    try:
+        async with engine.running():
+            yield engine
+    except* BrokerError as group:
+        raise group.exceptions[0] from None

@@ -1,0 +1,69 @@
+"""The drivers an engine is made of: opened in order by what the settings name, closed in reverse."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ee_core.errors import ConfigError
+from ee_core.messages.subjects import Subjects
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ee_core.config import Settings
+    from ee_core.contracts.broker import Broker
+    from ee_core.contracts.catalogue import Catalogue
+    from ee_core.contracts.env import Env
+    from ee_core.contracts.journal import Journal
+    from ee_core.contracts.lock import LockProvider
+    from ee_core.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Open drivers, and what comes with them."""
+
+    settings: Settings
+    env: Env
+    registry: Registry
+    subjects: Subjects
+    broker: Broker
+    lock: LockProvider
+    journal: Journal
+    catalogue: Catalogue
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, registry: Registry, env: Env) -> AsyncIterator[Parts]:
+    """Open everything an engine needs.
+
+    Raises:
+        ConfigError: The parts do not go together.
+        EngineError: A driver is missing, refuses its settings, or its server is out of reach.
+    """
+    lock_name = settings.lock.name or settings.broker.name
+    broker = registry.open_broker(settings.broker.name, settings.broker.settings, env)
+    lock = registry.open_lock(lock_name, _lock_settings(settings, lock_name), env)
+    journal = registry.open_journal(settings.journal.name, settings.journal.settings, env)
+    catalogue = registry.open_catalogue(settings.catalogue.name, settings.catalogue.settings)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(journal)
+        await stack.enter_async_context(catalogue)
+        await stack.enter_async_context(broker)
+        await stack.enter_async_context(lock)
+        if broker.traits.shared and not lock.traits.shared:
+            raise ConfigError(
+                f"lock {lock_name!r} is for one process, but broker {settings.broker.name!r} is shared by many:"
+                f" leave out the setting lock.name, or name a shared lock"
+            )
+        yield Parts(settings, env, registry, Subjects(settings.namespace), broker, lock, journal, catalogue)
+
+
+def _lock_settings(settings: Settings, lock_name: str) -> dict[str, object]:
+    """A lock of the broker's own technology uses the broker's address, unless it has its own."""
+    own = dict(settings.lock.settings)
+    if lock_name == settings.broker.name and not own:
+        return settings.broker.settings
+    return own

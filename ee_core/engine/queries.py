@@ -1,0 +1,232 @@
+"""Answers `jobs.query`: what is durable, and why a job waits."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ee_core.contracts.journal import JobFilter, JobSummary
+from ee_core.engine.words import describe_wait
+from ee_core.errors import EngineError, InputError, MessageError, NotFoundError
+from ee_core.messages.instants import from_text, to_text
+from ee_core.messages.jobs import QueryJobs, QueryReply
+from ee_core.messages.wire import ErrorBody
+from ee_core.model.ids import JobId
+from ee_core.model.job import VisitStatus
+from ee_core.model.record import decode_record
+from ee_core.model.waits import WaitKey
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from ee_core.contracts.broker import Broker
+    from ee_core.contracts.journal import Journal
+    from ee_core.fleet import Fleet
+    from ee_core.messages.subjects import Subjects
+    from ee_core.model.events import Record
+    from ee_core.model.job import Incident, Job, Visit
+    from ee_core.reactor import Reactor
+    from ee_core.spawner import Jobs
+
+_log = logging.getLogger(__name__)
+
+
+class Queries:
+    """The answering side of `jobs.query`."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        subjects: Subjects,
+        *,
+        jobs: Jobs,
+        journal: Journal,
+        fleet: Fleet,
+        reactor: Reactor,
+        about: dict[str, Any],
+    ) -> None:
+        self._broker = broker
+        self._subjects = subjects
+        self._jobs = jobs
+        self._journal = journal
+        self._fleet = fleet
+        self._reactor = reactor
+        self._about = about
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Queries:
+        await self._stack.enter_async_context(self._broker.respond(self._subjects.query_jobs, self.answer))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def answer(self, body: bytes) -> bytes:
+        """Answer one question; every fault is an answer too."""
+        try:
+            reply = QueryReply(result=await self._result(QueryJobs.from_bytes(body)))
+        except EngineError as error:
+            reply = QueryReply(error=ErrorBody(code=error.code, text=str(error)[:10_000]))
+        return reply.to_bytes()
+
+    async def _result(self, question: QueryJobs) -> Any:
+        match question.what:
+            case "job":
+                return await self._job(_job_of(question))
+            case "list":
+                return [_summary(row) for row in await self._journal.list_jobs(_filter(question.filter))]
+            case "history":
+                return [_record(record) async for record in self._history(_job_of(question), question.after)]
+            case "bots":
+                return self._bots()
+            case "engine":
+                return self._about | {"open_jobs": len(self._jobs), "waits": self._reactor.count_waits()}
+
+    async def _history(self, job: JobId, after: int) -> AsyncIterator[Record]:
+        if await self._journal.find_job(job) is None:
+            raise NotFoundError(f"job {job!r} is not known; see `eectl job list`")
+        async for body in self._journal.history(job):
+            record = decode_record(body)
+            if record.index > after:
+                yield record
+
+    def _bots(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "bot": row.bot,
+                "state": row.state.value,
+                "kind": "worker" if row.stateless else "bot",
+                "activities": list(row.activities),
+                "labels": dict(row.labels),
+                "job": row.job,
+                "visit": row.visit,
+            }
+            for row in self._fleet.rows()
+        ]
+
+    # -- one job -------------------------------------------------------------------------------------------------
+
+    async def _job(self, job_id: JobId) -> dict[str, Any]:
+        job = await self._jobs.find_job(job_id)
+        if job is None:
+            raise NotFoundError(f"job {job_id!r} is not known; see `eectl job list`")
+        shown = {
+            "job": job.id,
+            "workflow": job.name,
+            "version": job.version,
+            "hash": job.hash,
+            "status": job.status.value,
+            "outcome": job.outcome.value if job.outcome else "",
+            "ended_by": job.ended_by.value if job.ended_by else "",
+            "error": {"code": job.error.code, "text": job.error.text} if job.error else None,
+            "reason": job.reason,
+            "warnings": job.warnings,
+            "owner": job.owner,
+            "labels": job.labels,
+            "priority": job.priority,
+            "inputs": job.inputs,
+            "accepted": to_text(job.accepted_us),
+            "finished": to_text(job.finished_us) if job.finished_us is not None else None,
+            "visits": [self._visit(job, visit) for visit in job.visits.values()],
+            "incidents": [_incident(incident) for incident in job.incidents.values()],
+            "waits": [describe_wait(wait, self._fleet) for wait in job.waits.values()],
+        }
+        if job.workflow is not None:
+            shown["nodes"] = [
+                {"node": node.id, "name": node.name, "kind": node.kind.value, "status": job.node_status(node.id)}
+                for node in job.workflow.nodes
+            ]
+        return shown
+
+    def _visit(self, job: Job, visit: Visit) -> dict[str, Any]:
+        attempt = visit.attempts[-1] if visit.attempts else None
+        shown: dict[str, Any] = {
+            "visit": visit.id,
+            "status": self._status(job, visit),
+            "attempt": visit.last_attempt,
+            "bot": attempt.bot if attempt else None,
+            "created": to_text(visit.created_us),
+            "output": visit.output,
+        }
+        if visit.error is not None:
+            shown["error"] = {"code": visit.error.code, "text": visit.error.text}
+        armed = self._reactor.requests.find(job.id, WaitKey(f"response:{visit.id}/{visit.last_attempt}"))
+        if armed is not None and armed.progress is not None:
+            shown["progress"] = {"fraction": armed.progress, "text": armed.text}
+        return shown
+
+    def _status(self, job: Job, visit: Visit) -> str:
+        """Return the visit's status, with what only Fleet and Reactor know laid over it."""
+        if visit.status is VisitStatus.AWAITING:
+            armed = self._reactor.requests.find(job.id, WaitKey(f"response:{visit.id}/{visit.last_attempt}"))
+            return "Processing" if armed is not None and armed.is_accepted else visit.status.value
+        wait = job.waits.get(WaitKey(f"lease:{visit.id}"))
+        if visit.status is VisitStatus.PENDING and wait is not None and visit.incident is None:
+            return "BotBusy"
+        return visit.status.value
+
+
+def _job_of(question: QueryJobs) -> JobId:
+    if question.job is None:
+        raise MessageError(f"QueryJobs: a question for {question.what!r} needs the field job")
+    return JobId(question.job)
+
+
+def _filter(wanted: dict[str, Any]) -> JobFilter:
+    known = {"status", "outcome", "workflow", "owner", "labels", "limit", "before"}
+    for name in wanted:
+        if name not in known:
+            raise InputError(f"jobs cannot be filtered by {name!r}; use one of {', '.join(sorted(known))}")
+    before = wanted.get("before")
+    return JobFilter(
+        status=str(wanted.get("status", "")),
+        outcome=str(wanted.get("outcome", "")),
+        workflow=str(wanted.get("workflow", "")),
+        owner=str(wanted.get("owner", "")),
+        labels=tuple(sorted(dict(wanted.get("labels", {})).items())),
+        limit=max(1, min(int(wanted.get("limit", 100)), 1000)),
+        before_us=from_text(str(before)) if before else None,
+    )
+
+
+def _summary(row: JobSummary) -> dict[str, Any]:
+    return {
+        "job": row.job,
+        "workflow": row.workflow,
+        "version": row.version,
+        "status": row.status,
+        "outcome": row.outcome,
+        "owner": row.owner,
+        "labels": row.labels,
+        "priority": row.priority,
+        "incidents": row.incidents,
+        "accepted": to_text(row.accepted_us),
+        "finished": to_text(row.finished_us) if row.finished_us is not None else None,
+    }
+
+
+def _record(record: Record) -> dict[str, Any]:
+    return {
+        "index": record.index,
+        "at": to_text(record.at_us),
+        "events": [msgspec.to_builtins(event) for event in record.events],
+    }
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    return {
+        "incident": incident.id,
+        "kind": incident.kind.value,
+        "choices": [choice.value for choice in incident.choices],
+        "text": incident.text,
+        "visit": incident.visit,
+        "node": incident.node,
+        "opened": to_text(incident.opened_us),
+        "detail": incident.detail,
+    }

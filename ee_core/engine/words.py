@@ -1,0 +1,39 @@
+"""Why a job waits, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from ee_core.messages.instants import to_text
+from ee_core.model.waits import AdmissionWait, DrainWait, LeaseWait, OperatorWait, ResponseWait, TimerWait
+
+if TYPE_CHECKING:
+    from ee_core.fleet import Fleet
+    from ee_core.model.waits import Wait
+
+
+def describe_wait(wait: Wait, fleet: Fleet) -> dict[str, Any]:
+    """Return a wait as `eectl job show` prints it: key, kind, text."""
+    return {"wait": wait.key, "kind": type(wait).__name__.removesuffix("Wait").lower(), "text": _text(wait, fleet)}
+
+
+def _text(wait: Wait, fleet: Fleet) -> str:
+    match wait:
+        case LeaseWait():
+            return f"{wait.visit} waits for a bot that serves {fleet.describe_need(wait)}"
+        case ResponseWait(bot=None, local=True):
+            return f"{wait.visit}: the engine carries out attempt {wait.attempt} itself"
+        case ResponseWait(bot=None):
+            return f"{wait.visit}: attempt {wait.attempt} is for any worker that serves {wait.activity!r}"
+        case ResponseWait():
+            return f"{wait.visit}: bot {wait.bot!r} has attempt {wait.attempt} of {wait.activity!r}"
+        case TimerWait():
+            return f"{wait.visit} tries again at {to_text(wait.due_us)}"
+        case OperatorWait():
+            return f"incident {wait.incident} waits for an answer: `eectl job resolve`"
+        case AdmissionWait():
+            return "the job is held: it starts when another one is over"
+        case DrainWait():
+            return f"bot {wait.bot!r} may still work on attempt {wait.attempt} of {wait.visit}, which has ended"
+        case _:
+            assert_never(wait)

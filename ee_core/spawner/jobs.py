@@ -1,0 +1,187 @@
+"""The open jobs of a partition, each with its Executor; and how a job is rebuilt from its records."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from ee_core.errors import EngineError, NewerVersionError, NotFoundError
+from ee_core.model.decide import Ignored
+from ee_core.model.events import JobAccepted
+from ee_core.model.evolve import apply
+from ee_core.model.job import Job
+from ee_core.model.record import decode_record
+from ee_core.model.waits import WaitDelta
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from ee_core.contracts.journal import Journal
+    from ee_core.model.facts import AnyFact
+    from ee_core.model.ids import JobId
+    from ee_core.workflows import Workflows
+
+_log = logging.getLogger(__name__)
+
+
+class Driver(Protocol):
+    """An Executor, as the Spawner knows it."""
+
+    job: Job
+    parked: EngineError | None
+
+    def tell(self, fact: AnyFact) -> Awaitable[object]: ...
+    async def settle(self) -> None: ...
+    async def run(self) -> None: ...
+
+
+class MakeDriver(Protocol):
+    """Makes the Executor of a job."""
+
+    def __call__(self, job: Job) -> Driver: ...
+
+
+class Adopted(Protocol):
+    """Arms all waits of a job that was read from the journal."""
+
+    def __call__(self, job: Job, delta: WaitDelta) -> None: ...
+
+
+class Jobs:
+    """All open jobs; used from the engine's loop only.
+
+    Attributes:
+        parked: Jobs whose records cannot be read or whose decisions failed, with the reason; others go on.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        partition: int,
+        workflows: Workflows,
+        make_driver: MakeDriver,
+        adopted: Adopted,
+    ) -> None:
+        self.parked: dict[JobId, EngineError] = {}
+        self._journal = journal
+        self._partition = partition
+        self._workflows = workflows
+        self._make_driver = make_driver
+        self._adopted = adopted
+        self._drivers: dict[JobId, Driver] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._on_over: list[Callable[[Job], Awaitable[None]]] = []
+
+    def __len__(self) -> int:
+        return len(self._drivers)
+
+    def __iter__(self) -> Iterator[Driver]:
+        return iter(list(self._drivers.values()))
+
+    def on_over(self, callback: Callable[[Job], Awaitable[None]]) -> None:
+        """Call back whenever a job is over."""
+        self._on_over.append(callback)
+
+    async def run(self) -> None:
+        """Drive jobs until cancelled."""
+        async with asyncio.TaskGroup() as self._tasks:
+            for driver in self:
+                self._start(driver)
+            await asyncio.get_running_loop().create_future()
+
+    async def adopt(self) -> list[JobId]:
+        """Read the open jobs of the partition; call it once, before `run`.
+
+        Returns:
+            The jobs that go on, oldest first. One whose records cannot be read is parked and named in the log.
+
+        Raises:
+            NewerVersionError: A newer EE wrote here; nothing may be driven by this one.
+        """
+        adopted = []
+        async for job_id in self._journal.open_jobs(self._partition):
+            try:
+                job = await self.recall(job_id)
+            except NewerVersionError:
+                raise
+            except EngineError as error:
+                self.parked[job_id] = error
+                _log.error("job %s is parked: %s", job_id, error, extra={"action": "job_parked", "job": job_id})
+                continue
+            if job is not None and job.is_open:
+                self._drivers[job_id] = self._make_driver(job)
+                adopted.append(job_id)
+        return adopted
+
+    def arm_adopted(self) -> None:
+        """Arm the waits of all jobs that were adopted."""
+        for driver in self:
+            self._adopted(driver.job, WaitDelta(tuple(driver.job.waits.values())))
+
+    def add(self, job: Job) -> Driver:
+        """Drive a new job from now on."""
+        driver = self._drivers[job.id] = self._make_driver(job)
+        self._start(driver)
+        return driver
+
+    def find(self, job: JobId) -> Driver | None:
+        """Return the driver of an open job."""
+        return self._drivers.get(job)
+
+    async def find_job(self, job_id: JobId) -> Job | None:
+        """Return a job as it is durable, open or over; None when it was never accepted.
+
+        Raises:
+            EngineError: The job is parked.
+        """
+        driver = self._drivers.get(job_id)
+        if driver is not None:
+            await driver.settle()
+            return driver.job
+        if job_id in self.parked:
+            raise self.parked[job_id]
+        return await self.recall(job_id)
+
+    async def tell(self, job: JobId, fact: AnyFact) -> object:
+        """Tell a fact to a job, open or over; returns when what came of it is durable.
+
+        Raises:
+            NotFoundError: The job was never accepted.
+            EngineError: The partition is lost, or the job is parked.
+        """
+        driver = self._drivers.get(job)
+        if driver is not None:
+            return await driver.tell(fact)
+        if job in self.parked:
+            raise self.parked[job]
+        if await self._journal.find_job(job) is None:
+            raise NotFoundError(f"job {job!r} is not known; see `eectl job list`")
+        return Ignored("finished")
+
+    async def recall(self, job_id: JobId) -> Job | None:
+        """Rebuild a job from its records; None when there are none."""
+        job: Job | None = None
+        async for body in self._journal.history(job_id):
+            record = decode_record(body)
+            if job is None:
+                job = Job.blank(job_id)
+                first = record.events[0]
+                if isinstance(first, JobAccepted):
+                    job.workflow = await self._workflows.get(first.workflow)
+            apply(job, record)
+        return job
+
+    def _start(self, driver: Driver) -> None:
+        assert self._tasks is not None, "run() is on"
+        self._tasks.create_task(self._drive(driver), name=f"job-{driver.job.id}")
+
+    async def _drive(self, driver: Driver) -> None:
+        await driver.run()
+        self._drivers.pop(driver.job.id, None)
+        if driver.parked is not None:
+            self.parked[driver.job.id] = driver.parked
+            return
+        for callback in self._on_over:
+            await callback(driver.job)
