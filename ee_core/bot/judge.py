@@ -104,8 +104,8 @@ def judge_cancel(known: Entry | None, *, fence: Fence | None, running: AttemptKe
 
 def judge_question(known: Entry | None, *, running: AttemptKey | None) -> Verdict:
     """Judge `activity.query.<bot>` that names an attempt."""
-    if known is None:
-        return Verdict.RECORD_IDLE
+    if known is None or known.fence is None:
+        return Verdict.RECORD_IDLE  # without a fence it is known from questions alone
     return _KNOWN_TO_REQUEST[_standing(known, running)]
 
 

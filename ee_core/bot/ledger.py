@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ee_core.bot.entry import AttemptKey, Entry
@@ -50,7 +51,7 @@ _COLUMNS: Final = (
 class Ledger:
     """An open ledger; used from the thread that opened it.
 
-    Every write is durable when its method returns; one that raised left everything as it was.
+    Every write but `set_acked` is durable when its method returns; one that raised left everything as it was.
 
     Raises:
         LedgerError: Not readable or writable, as on a full disk. A write may be repeated.
@@ -61,6 +62,7 @@ class Ledger:
         self._place = place
         self._ledger_id = ""
         self._highest = Fence(0, 0)
+        self._acked: set[AttemptKey] = set()  # not written yet
 
     @property
     def ledger_id(self) -> str:
@@ -75,7 +77,9 @@ class Ledger:
     def find(self, key: AttemptKey) -> Entry | None:
         """Return what is known of an attempt."""
         rows = self._select("job = ? AND visit = ? AND attempt = ?", key)
-        return rows[0] if rows else None
+        if not rows:
+            return None
+        return replace(rows[0], acked=True) if key in self._acked else rows[0]
 
     def put(self, entry: Entry) -> None:
         """Write an entry, over an older one of the same attempt; a started one raises the highest fence."""
@@ -98,24 +102,24 @@ class Ledger:
         self._highest = highest
 
     def set_acked(self, key: AttemptKey) -> None:
-        """Note that the engine has the response of an attempt."""
-        with self._commit():
-            self._connection.execute(
-                "UPDATE attempt SET acked = 1 WHERE job = ? AND visit = ? AND attempt = ? AND response NOT NULL",
-                key,
-            )
+        """Note that the engine has the response of a finished attempt.
+
+        Written with the next commit or at the end: if that is lost, the response is sent once more, and no harm done.
+        """
+        self._acked.add(key)
 
     def open_entries(self) -> list[Entry]:
         """List the attempts that are not finished, or whose response is not acknowledged."""
-        return self._select("acked = 0 ORDER BY finished_us, job, visit, attempt", ())
+        rows = self._select("acked = 0 ORDER BY finished_us, job, visit, attempt", ())
+        return [entry for entry in rows if entry.key not in self._acked]
 
     def compact(self, now_us: int, *, keep_us: int = KEEP_US, keep_count: int = KEEP_COUNT) -> int:
         """Forget old attempts, and return how many.
 
         Only one that is acknowledged, and for which any further request would be stale, is forgotten.
         """
-        count = self._count_acked()
         with self._commit():
+            count = self._connection.execute("SELECT count(*) FROM attempt WHERE acked = 1").fetchone()[0]
             gone = self._connection.execute(
                 "DELETE FROM attempt WHERE (job, visit, attempt) IN (SELECT job, visit, attempt FROM attempt"
                 " WHERE acked = 1 AND (bound_lease, bound_n) <= (?, ?) ORDER BY finished_us LIMIT ?)"
@@ -126,7 +130,13 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file and its lock; idempotent."""
-        self._connection.close()
+        try:
+            if self._acked:
+                with self._commit():
+                    pass
+        finally:
+            self._acked.clear()
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -138,8 +148,6 @@ class Ledger:
 
     def _prepare(self, bot: str, new_id: str) -> None:
         with self._commit():
-            for statement in _SCHEMA.split(";"):
-                self._connection.execute(statement)
             meta = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
             if not meta:
                 meta = {"format": _FORMAT, "bot": bot, "ledger": new_id, "lease": "0", "n": "0"}
@@ -162,10 +170,6 @@ class Ledger:
                 [(str(highest.lease), "lease"), (str(highest.n), "n")],
             )
 
-    def _count_acked(self) -> int:
-        with self._named():
-            return int(self._connection.execute("SELECT count(*) FROM attempt WHERE acked = 1").fetchone()[0])
-
     def _select(self, where: str, values: tuple[object, ...]) -> list[Entry]:
         with self._named():
             rows = self._connection.execute(f"SELECT {_COLUMNS} FROM attempt WHERE {where}", values)  # noqa: S608 - constant text
@@ -176,8 +180,13 @@ class Ledger:
         with self._named():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._connection.executemany(
+                    "UPDATE attempt SET acked = 1 WHERE job = ? AND visit = ? AND attempt = ? AND response NOT NULL",
+                    self._acked,
+                )
                 yield
                 self._connection.execute("COMMIT")
+                self._acked.clear()
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
@@ -221,6 +230,8 @@ def _connect(place: str, bot: str) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         connection.close()

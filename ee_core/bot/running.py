@@ -1,0 +1,165 @@
+"""Carries out one attempt, and says what came of it in words of the wire.
+
+It stops an attempt, enforces its run time, and turns whatever it returns or raises into an `Outcome`. It knows no
+broker and no ledger: a bot, a worker and the engine's own process do this alike.
+
+An attempt ends only when its code has ended (clause A4): to stop it is a request, and until the code obeys, it runs.
+A run time that is over stops it likewise; it then counts as `stopped`, since nothing of it goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ee_core.bot.entry import plain_size
+from ee_core.errors import (
+    ActivityError,
+    AttemptStoppedError,
+    LostActivityError,
+    PermanentActivityError,
+    TransientActivityError,
+)
+from ee_core.messages.wire import ErrorBody
+from ee_core.model.limits import MAX_OUTPUT_BYTES
+
+if TYPE_CHECKING:
+    from ee_core.bot.context import Context
+    from ee_core.contracts.activity import ActivityType
+    from ee_core.messages.activity import ResponseKindName
+
+_MAX_CODE: Final = 100  # characters, as the wire has it
+_MAX_TEXT: Final = 10_000
+_LET_GO_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended; the body of its response."""
+
+    kind: ResponseKindName  # succeeded, failed, stopped or lost
+    output: Any = None  # plain JSON, with succeeded
+    error: ErrorBody | None = None  # with failed; with stopped and lost the reason
+    retryable: bool | None = None  # with failed: the author's advice
+    retry_after_ms: int | None = None  # with failed
+
+
+class Attempt:
+    """One attempt while it runs.
+
+    Attributes:
+        context: What its code sees.
+    """
+
+    def __init__(
+        self,
+        activity: ActivityType,
+        context: Context,
+        value: Any,
+        *,
+        run_ms: int | None = None,
+        max_output_bytes: int = MAX_OUTPUT_BYTES,
+    ) -> None:
+        self.context = context
+        self._activity = activity
+        self._value = value
+        self._run_s = None if run_ms is None else run_ms / 1000
+        self._max_output_bytes = max_output_bytes
+        self._task: asyncio.Task[Any] | None = None
+        self._why_stopped = ErrorBody(code="stopped", text="asked to stop")
+
+    async def carry_out(self, *, grace_s: float | None = None) -> Outcome:
+        """Run the activity to its end; call it once.
+
+        Args:
+            grace_s: How long its code may take to stop when this call is cancelled; None for as long as it takes.
+
+        Raises:
+            asyncio.CancelledError: This call was cancelled, and the code did not stop within the grace. It may still
+                run, in a thread. If it stopped, its outcome is returned and the cancelling swallowed.
+        """
+        task = asyncio.create_task(
+            self._activity.run(self.context, self._value), name=f"attempt {self.context.visit}"
+        )
+        self._task = task
+        try:
+            if self.context.is_cancelled:
+                task.cancel()
+            await self._wait(task)
+        except asyncio.CancelledError:
+            self.stop("the bot is stopped", code="bot_stopped")
+            await asyncio.wait({task}, timeout=grace_s)
+            if not task.done():
+                task.cancel()  # the second time lets go of a thread
+                await asyncio.wait({task}, timeout=_LET_GO_S)
+                raise
+        return self._outcome_of(task)
+
+    def stop(self, text: str, *, code: str = "stopped") -> None:
+        """Ask the code to stop; only the first time counts, so that its cleaning up is not disturbed."""
+        if self.context.is_cancelled:
+            return
+        self._why_stopped = ErrorBody(code=code, text=text)
+        self.context.mark_cancelled()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _wait(self, task: asyncio.Task[Any]) -> None:
+        await asyncio.wait({task}, timeout=self._run_s)
+        if not task.done():
+            self.stop(f"its run time of {self._run_s} s is over", code="run_timeout")
+            await asyncio.wait({task})
+
+    def _outcome_of(self, task: asyncio.Task[Any]) -> Outcome:
+        if task.cancelled():
+            if self.context.is_cancelled:
+                return Outcome("stopped", error=self._why_stopped)
+            return _failed("error", "the activity cancelled itself")
+        error = task.exception()
+        if error is None:
+            return self._result(task.result())
+        if isinstance(error, AttemptStoppedError) and self.context.is_cancelled:
+            return Outcome("stopped", error=self._why_stopped)
+        if isinstance(error, ActivityError):
+            return _advised(error)
+        self.context.log.error("the activity raised %r", error, exc_info=error)
+        return _failed("error", str(error) or "the activity raised an error without a text")
+
+    def _result(self, value: Any) -> Outcome:
+        name = self._activity.name
+        try:
+            output, size = plain_size(value)
+        except ValueError as error:
+            return _failed("bad_output", f"the output of {name!r} is not plain JSON: {error}")
+        if size > self._max_output_bytes:
+            return _failed(
+                "output_too_large",
+                f"the output of {name!r} has {size} bytes, the limit is {self._max_output_bytes};"
+                " send large values by reference (a path or an object name)",
+            )
+        return Outcome("succeeded", output=output)
+
+
+def _advised(error: ActivityError) -> Outcome:
+    retryable, after_ms = None, None
+    if isinstance(error, LostActivityError):
+        return Outcome("lost", error=_body(error.error_code, error.text))
+    if isinstance(error, PermanentActivityError):
+        retryable = False
+    elif isinstance(error, TransientActivityError):
+        retryable = True
+        if error.retry_after_s is not None:
+            after_ms = max(0, math.ceil(error.retry_after_s * 1000))
+    return _failed(error.error_code, error.text, retryable=retryable, retry_after_ms=after_ms)
+
+
+def _failed(
+    code: str, text: str, *, retryable: bool | None = None, retry_after_ms: int | None = None
+) -> Outcome:
+    return Outcome("failed", error=_body(code, text), retryable=retryable, retry_after_ms=retry_after_ms)
+
+
+def _body(code: str, text: str) -> ErrorBody:
+    return ErrorBody(code=code[:_MAX_CODE], text=text[:_MAX_TEXT])
