@@ -21,7 +21,15 @@ from ee_core.errors import (
     NotFoundError,
     WorkflowError,
 )
-from ee_core.messages.jobs import CancelJob, CommandReply, ExecuteJob, JobEvent, OperateJob, QueryJobs, QueryReply
+from ee_core.messages.jobs import (
+    CancelJob,
+    CommandReply,
+    ExecuteJob,
+    JobEvent,
+    OperateJob,
+    QueryJobs,
+    QueryReply,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

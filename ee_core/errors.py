@@ -18,6 +18,7 @@ EngineError
 │  ├─ PluginLoadError          the import failed (cause chained)
 │  └─ PluginContractError      loaded, but breaks its contract
 ├─ IllegalTransitionError      our bug or a corrupt journal; job, state, event
+├─ EngineStoppedError          this engine cannot go on: partition lost; start another
 ├─ JournalError
 │  ├─ JournalConflictError     somebody else wrote first; the partition is lost
 │  ├─ JournalUnavailableError  not written in time, or unknown; retryable with the identical bytes
@@ -40,7 +41,10 @@ EngineError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class EngineError(Exception):
@@ -81,9 +85,17 @@ class MessageError(InputError):
 
 
 class WorkflowError(EngineError):
-    """A definition is not valid; `str()` is the rendered list of its diagnostics."""
+    """A definition is not valid; `str()` is the rendered list of its diagnostics.
+
+    Attributes:
+        diagnostics: The same as `ee_core.definitions.Diagnostic`s, in the order of their places; may be empty.
+    """
 
     code = "invalid_workflow"
+
+    def __init__(self, message: str, *, diagnostics: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.diagnostics = tuple(diagnostics)
 
 
 class TemplateError(WorkflowError, ValueError):
@@ -170,6 +182,12 @@ class IllegalTransitionError(EngineError):
     """An event cannot be applied to the job it names: our bug, or a damaged journal."""
 
     code = "illegal_transition"
+
+
+class EngineStoppedError(EngineError):
+    """The engine cannot go on: its partition is lost to another writer."""
+
+    code = "engine_stopped"
 
 
 class JournalError(EngineError):

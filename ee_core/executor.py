@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 from ee_core.contracts.journal import Entry, JobSummary
 from ee_core.errors import EngineError, PayloadTooLargeError
 from ee_core.model.decide import Ignored, decide
-from ee_core.model.evolve import apply
 from ee_core.model.events import Record
+from ee_core.model.evolve import apply
 from ee_core.model.facts import ResponseKind, ResponseReceived
 from ee_core.model.limits import MAX_RECORD_BYTES
 from ee_core.model.record import encode_record
@@ -132,7 +132,9 @@ class Executor:
             return
         except Exception as error:  # noqa: BLE001 - a fault of one job's decision may not take the others along
             _log.exception("a decision of job %s failed", self.job.id, extra={"action": "decide_failed"})
-            self._park(EngineError(f"job {self.job.id} cannot be driven: {error!r}; please report this"), facts)
+            self._park(
+                EngineError(f"job {self.job.id} cannot be driven: {error!r}; please report this"), facts
+            )
             return
         if turn.records:
             # the Reactor before the tellers: whoever is told finds the waits as they are now
@@ -151,7 +153,9 @@ class Executor:
         record = Record(job=self.job.id, index=self.job.next_index, at_us=fact.at_us, events=decided)
         body = encode_record(record)
         if len(body) > MAX_RECORD_BYTES:
-            raise PayloadTooLargeError(size=len(body), limit=MAX_RECORD_BYTES, what=f"a record of job {self.job.id}")
+            raise PayloadTooLargeError(
+                size=len(body), limit=MAX_RECORD_BYTES, what=f"a record of job {self.job.id}"
+            )
         turn.add(record, apply(self.job, record))
         turn.entries.append(Entry(self.job.id, record.index, body, summarize(self.job)))
         return Recorded(len(decided))

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ee_core.definitions import Definition, check_inputs, compile_expressions, load
 from ee_core.errors import ExpressionError, NotFoundError, PluginError
 from ee_core.model.compiled import CompiledWorkflow, compile_workflow
-from ee_core.model.ids import WorkflowHash
 from ee_core.model.workflow import from_content
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ee_core.contracts.journal import Journal
     from ee_core.messages.jobs import ExecuteJob
     from ee_core.model.expression import Program, Scope
+    from ee_core.model.ids import WorkflowHash
     from ee_core.model.workflow import Workflow
 
 _log = logging.getLogger(__name__)

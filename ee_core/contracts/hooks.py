@@ -118,8 +118,6 @@ class EngineLoad:
     open_jobs: int  # started and not over, drains included
     held_jobs: int = 0
     waiting_visits: int = 0  # visits that wait for a bot
-    open_by_owner: Mapping[str, int] = field(default_factory=dict)
-    open_by_workflow: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

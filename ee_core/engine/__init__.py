@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ee_core.engine.engine import Engine, EngineStopped, open_engine
+from ee_core.engine.engine import Engine, open_engine
 from ee_core.engine.parts import Parts, open_parts
 
-__all__ = ["Engine", "EngineStopped", "Parts", "open_engine", "open_parts"]
+__all__ = ["Engine", "Parts", "open_engine", "open_parts"]

@@ -18,25 +18,20 @@ from ee_core.bot.worker import Worker
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.engine.hooks import EngineHooks
 from ee_core.engine.queries import Queries
-from ee_core.errors import BrokerError, EngineError, MessageError
+from ee_core.errors import EngineError, EngineStoppedError, MessageError
 from ee_core.executor import Executor, summarize
 from ee_core.fleet import Fleet
 from ee_core.messages.bots import BotHello, BotsCall
 from ee_core.messages.jobs import JobEvent
 from ee_core.model.ids import EngineId
 from ee_core.partition import Partition
-from ee_core.reactor.drains import Drains
-from ee_core.reactor.inhouse import Inhouse
-from ee_core.reactor.outbox import Letter, Outbox
-from ee_core.reactor.reactor import Reactor
-from ee_core.reactor.requests import Requests
-from ee_core.reactor.responses import Responses
-from ee_core.reactor.timers import Timers
+from ee_core.reactor import Reactor, Surroundings
+from ee_core.reactor.outbox import Letter
 from ee_core.spawner import Jobs, Spawner
 from ee_core.workflows import Workflows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from ee_core.engine.parts import Parts
     from ee_core.model.events import Record
@@ -47,12 +42,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 PARTITION = 0
-
-
-class EngineStopped(EngineError):
-    """The engine cannot go on: its partition is lost, or its broker was closed."""
-
-    code = "engine_stopped"
 
 
 class _Address:
@@ -86,8 +75,6 @@ class Engine:
         self._parts = parts
         self._lost: asyncio.Future[EngineError] | None = None
         self.partition = Partition(parts.journal, PARTITION, on_lost=self._partition_lost)
-        self._timers = Timers()
-        self._outbox = Outbox(parts.broker, headers=self.hooks.headers)
         self.fleet = self._make_fleet()
         self.reactor = self._make_reactor()
         self.workflows = Workflows(
@@ -131,42 +118,21 @@ class Engine:
 
     def _make_reactor(self) -> Reactor:
         parts = self._parts
-        requests = Requests(
-            partition=PARTITION,
-            subjects=parts.subjects,
-            outbox=self._outbox,
-            timers=self._timers,
-            env=parts.env,
-            tell=self._tell_soon,
-            has_worker=self.fleet.roster.has_worker,
-        )
-        responses = Responses(
-            parts.broker,
-            partition=PARTITION,
-            subjects=parts.subjects,
-            outbox=self._outbox,
-            requests=requests,
-            env=parts.env,
+        surroundings = Surroundings(
             tell=self._tell,
-            claim_answered=self.fleet.claim_answered,
-        )
-        return Reactor(
-            fleet=self.fleet,
-            requests=requests,
-            drains=Drains(partition=PARTITION, subjects=parts.subjects, outbox=self._outbox, timers=self._timers),
-            inhouse=Inhouse(
-                env=parts.env,
-                tell=self._tell_soon,
-                find_activity=parts.registry.open_activity,
-                grace_s=parts.settings.engine.grace_s,
-            ),
-            responses=responses,
-            outbox=self._outbox,
-            timers=self._timers,
-            env=parts.env,
-            tell=self._tell,
+            find_activity=parts.registry.open_activity,
+            headers=self.hooks.headers,
             on_wait=self.hooks.saw_wait,
             on_admission=self._note_admission,
+        )
+        return Reactor(
+            parts.broker,
+            self.fleet,
+            partition=PARTITION,
+            subjects=parts.subjects,
+            env=parts.env,
+            surroundings=surroundings,
+            grace_s=parts.settings.engine.grace_s,
         )
 
     def _make_executor(self, job: Job) -> Executor:
@@ -181,10 +147,7 @@ class Engine:
     async def _tell(self, job: JobId, fact: AnyFact) -> object:
         return await self.jobs.tell(job, fact)
 
-    def _tell_soon(self, job: JobId, fact: AnyFact) -> None:
-        self.reactor.tell_soon(job, fact)
-
-    def _note_admission(self, job: JobId, is_held: bool) -> None:  # noqa: FBT001 - a callback, by position
+    def _note_admission(self, job: JobId, is_held: bool) -> None:
         self.spawner.admission.note(job, is_held)
 
     def _arm_adopted(self, job: Job, delta: WaitDelta) -> None:
@@ -212,7 +175,7 @@ class Engine:
             record=record.index,
         )
         channel = Channel(ChannelKind.BROADCAST, self._parts.subjects.job_events(job.id))
-        self._outbox.post(Letter(channel, message.to_bytes(), job.id))
+        self.reactor.outbox.post(Letter(channel, message.to_bytes(), job.id))
 
     # -- life --------------------------------------------------------------------------------------------------
 
@@ -224,11 +187,11 @@ class Engine:
         """Wait until the engine cannot go on.
 
         Raises:
-            EngineStopped: With the reason.
+            EngineStoppedError: With the reason.
         """
         assert self._lost is not None, "the engine is open"
         error = await self._lost
-        raise EngineStopped(f"the engine stops: {error}") from error
+        raise EngineStoppedError(f"the engine stops: {error}") from error
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Engine]:
@@ -258,20 +221,22 @@ class Engine:
                 self.jobs.arm_adopted()
                 services.append(tasks.create_task(self.spawner.run(), name="spawner"))
                 self._call_bots()
-                yield self
-                await self._stop(services)
+                try:
+                    yield self
+                finally:
+                    await self._stop(services)
 
     async def _stop(self, services: list[asyncio.Task[None]]) -> None:
-        self.reactor.close()
         for service in reversed(services):
             service.cancel()
         await asyncio.wait(services)
-        self._timers.close()
         await self.fleet.give_back()
         try:
             await self._parts.lock.retire(self.id)
         except EngineError as error:
-            _log.warning("the engine's key stays until it expires: %s", error, extra={"action": "retire_failed"})
+            _log.warning(
+                "the engine's key stays until it expires: %s", error, extra={"action": "retire_failed"}
+            )
 
     def _worker(self) -> Worker:
         """Stateless work is done here too: this process is a worker for the types it has."""
@@ -280,7 +245,7 @@ class Engine:
 
     def _call_bots(self) -> None:
         channel = Channel(ChannelKind.BROADCAST, self._parts.subjects.bots_call)
-        self._outbox.post(Letter(channel, BotsCall().to_bytes()))
+        self.reactor.outbox.post(Letter(channel, BotsCall().to_bytes()))
 
     async def _listen(self) -> None:
         """Hear bots; a broadcast that is no hello is ignored."""
@@ -310,5 +275,20 @@ async def open_engine(parts: Parts) -> AsyncIterator[Engine]:
     try:
         async with engine.running():
             yield engine
-    except* BrokerError as group:
-        raise group.exceptions[0] from None
+    except BaseExceptionGroup as group:
+        # a group is how the tasks inside report; who uses an engine catches one error
+        raise _first_of(group) from group
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the most telling of a group's exceptions: one of ours, else the first."""
+    leaves = list(_leaves(group))
+    return next((leaf for leaf in leaves if isinstance(leaf, EngineError)), leaves[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -139,7 +139,12 @@ class Queries:
         }
         if job.workflow is not None:
             shown["nodes"] = [
-                {"node": node.id, "name": node.name, "kind": node.kind.value, "status": job.node_status(node.id)}
+                {
+                    "node": node.id,
+                    "name": node.name,
+                    "kind": node.kind.value,
+                    "status": job.node_status(node.id),
+                }
                 for node in job.workflow.nodes
             ]
         return shown

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 def describe_wait(wait: Wait, fleet: Fleet) -> dict[str, Any]:
     """Return a wait as `eectl job show` prints it: key, kind, text."""
-    return {"wait": wait.key, "kind": type(wait).__name__.removesuffix("Wait").lower(), "text": _text(wait, fleet)}
+    return {
+        "wait": wait.key,
+        "kind": type(wait).__name__.removesuffix("Wait").lower(),
+        "text": _text(wait, fleet),
+    }
 
 
 def _text(wait: Wait, fleet: Fleet) -> str:
@@ -34,6 +38,8 @@ def _text(wait: Wait, fleet: Fleet) -> str:
         case AdmissionWait():
             return "the job is held: it starts when another one is over"
         case DrainWait():
-            return f"bot {wait.bot!r} may still work on attempt {wait.attempt} of {wait.visit}, which has ended"
+            return (
+                f"bot {wait.bot!r} may still work on attempt {wait.attempt} of {wait.visit}, which has ended"
+            )
         case _:
             assert_never(wait)

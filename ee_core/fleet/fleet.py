@@ -60,7 +60,7 @@ class ChooseBot(Protocol):
 class ViewVisit(Protocol):
     """Shows a waiting visit to a hook."""
 
-    def __call__(self, job: JobId, wait: LeaseWait) -> VisitView: ...
+    def __call__(self, job: JobId, wait: LeaseWait, /) -> VisitView: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,13 @@ class Fleet:
         self._choose = choose
         self._view = view
         self._leases = Leases(
-            lock, engine, env=env, roster=self.roster, send=send, address=address, on_change=self._lease_changed
+            lock,
+            engine,
+            env=env,
+            roster=self.roster,
+            send=send,
+            address=address,
+            on_change=self._lease_changed,
         )
         self._tasks: asyncio.TaskGroup | None = None
         self._match_due = False
@@ -109,10 +115,14 @@ class Fleet:
 
     async def run(self) -> None:
         """Keep leases and lines going until cancelled."""
-        async with asyncio.TaskGroup() as self._tasks:
-            self._tasks.create_task(self._leases.keep_alive(self._key_lost), name="fleet-key")
-            self._tasks.create_task(self._sweep(), name="fleet-sweep")
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(self._leases.keep_alive(self._key_lost), name="fleet-key")
             self._match_soon()
+            try:
+                await self._sweep()
+            finally:
+                self._tasks = None  # from here on nobody is asked any more
 
     async def give_back(self) -> None:
         """Release every bot that does nothing; for a clean stop."""
@@ -256,7 +266,9 @@ class Fleet:
         try:
             await self._tell(want.job, fact)
         except EngineError as error:
-            _log.warning("a bot was not assigned: %s", error, extra={"action": "grant_failed", "job": want.job})
+            _log.warning(
+                "a bot was not assigned: %s", error, extra={"action": "grant_failed", "job": want.job}
+            )
         finally:
             seat.granting = None
             self._match_soon()
@@ -337,7 +349,9 @@ class Fleet:
         try:
             await self._tell(want.job, fact)
         except EngineError as error:
-            _log.warning("job %s was not told about bots: %s", want.job, error, extra={"action": "tell_failed"})
+            _log.warning(
+                "job %s was not told about bots: %s", want.job, error, extra={"action": "tell_failed"}
+            )
 
     def _missing_text(self, needs: Requirement) -> str:
         return f"no living bot serves {needs.describe()}; {self.roster.describe()}; start one with `eectl bot run MODULE`"
@@ -354,5 +368,7 @@ class Fleet:
         return asyncio.get_running_loop().time()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        assert self._tasks is not None, "run() is on"
-        self._tasks.create_task(work, name=name)
+        if self._tasks is None:
+            work.close()
+        else:
+            self._tasks.create_task(work, name=name)

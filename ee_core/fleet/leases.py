@@ -13,7 +13,13 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from ee_core.contracts.lock import LeaseState
-from ee_core.errors import BrokerUnavailableError, LockError, LockHeldError, LockLostError, LockUnavailableError
+from ee_core.errors import (
+    BrokerUnavailableError,
+    LockError,
+    LockHeldError,
+    LockLostError,
+    LockUnavailableError,
+)
 from ee_core.messages.activity import ActivityCancel, BotQuery
 from ee_core.model.ids import JobId, VisitId
 
@@ -90,7 +96,12 @@ class Leases:
             await self._take(seat)
         except LockHeldError as error:
             seat.denied_until_s = asyncio.get_running_loop().time() + _DENIED_S
-            _log.info("bot %s is not to be had: %s", seat.bot, error, extra={"action": "lease_denied", "bot": seat.bot})
+            _log.info(
+                "bot %s is not to be had: %s",
+                seat.bot,
+                error,
+                extra={"action": "lease_denied", "bot": seat.bot},
+            )
         except LockLostError as error:
             await self.lose(seat, error)
         finally:
@@ -125,7 +136,9 @@ class Leases:
     async def _lock_now(self, seat: Seat, floor: int) -> Lease:
         while True:
             try:
-                return await self._lock.take(seat.bot, engine=self._engine, now_us=self._env.now(), floor=floor)
+                return await self._lock.take(
+                    seat.bot, engine=self._engine, now_us=self._env.now(), floor=floor
+                )
             except LockUnavailableError as error:
                 _log.warning("the lock of bot %s is out of reach, trying again: %s", seat.bot, error)
                 await asyncio.sleep(1.0)
@@ -148,7 +161,9 @@ class Leases:
             await asyncio.sleep(_CLAIM_REPEAT_S)
         return None
 
-    async def _next_answer(self, queue: asyncio.Queue[ActivityResponse], number: int) -> ActivityResponse | None:
+    async def _next_answer(
+        self, queue: asyncio.Queue[ActivityResponse], number: int
+    ) -> ActivityResponse | None:
         try:
             async with asyncio.timeout(_CLAIM_REPEAT_S):
                 while True:
@@ -179,7 +194,9 @@ class Leases:
         try:
             await self._send(subject, body)
         except BrokerUnavailableError as error:
-            _log.warning("%s was not sent, it is repeated: %s", subject, error, extra={"action": "send_failed"})
+            _log.warning(
+                "%s was not sent, it is repeated: %s", subject, error, extra={"action": "send_failed"}
+            )
 
     async def give_back(self, seat: Seat) -> None:
         """Release an idle bot; what is not to be reached is left to the next take."""
@@ -194,7 +211,12 @@ class Leases:
     async def lose(self, seat: Seat, error: LockError) -> None:
         """Stop using a bot whose record is no longer ours."""
         seat.lease = None
-        _log.warning("the lease of bot %s is lost: %s", seat.bot, error, extra={"action": "lease_lost", "bot": seat.bot})
+        _log.warning(
+            "the lease of bot %s is lost: %s",
+            seat.bot,
+            error,
+            extra={"action": "lease_lost", "bot": seat.bot},
+        )
 
     async def keep_alive(self, on_lost: Callable[[], None]) -> None:
         """Renew the engine's key for ever; `on_lost` when it had expired."""
@@ -205,5 +227,7 @@ class Leases:
                 _log.error("the engine's key had expired: %s", error, extra={"action": "engine_key_lost"})
                 on_lost()
             except LockUnavailableError as error:
-                _log.warning("the engine's key was not renewed: %s", error, extra={"action": "engine_key_late"})
+                _log.warning(
+                    "the engine's key was not renewed: %s", error, extra={"action": "engine_key_late"}
+                )
             await asyncio.sleep(TTL_S / 4)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ee_core.reactor.reactor import Reactor
+from ee_core.reactor.reactor import Reactor, Surroundings
 
-__all__ = ["Reactor"]
+__all__ = ["Reactor", "Surroundings"]

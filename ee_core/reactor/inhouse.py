@@ -63,7 +63,9 @@ class Inhouse:
         if wait.no_bot:
             self._tell(job, PluginFound(at_us=self._env.now(), visit=wait.visit))
         assert self._tasks is not None, "run() is on"
-        task = self._tasks.create_task(self._carry_out(job, wait, activity), name=f"inhouse-{job}-{wait.visit}")
+        task = self._tasks.create_task(
+            self._carry_out(job, wait, activity), name=f"inhouse-{job}-{wait.visit}"
+        )
         self._running[job, wait.key] = task
         task.add_done_callback(lambda _: self._running.pop((job, wait.key), None))
 

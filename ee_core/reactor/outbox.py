@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ee_core.errors import BrokerError
 
@@ -37,12 +37,16 @@ class Letter:
     on_failure: Callable[[BrokerError], None] | None = None
 
 
+class AddHeaders(Protocol):
+    """Asks the hooks for the headers of a message."""
+
+    def __call__(self, subject: str, job: JobId | None, visit: VisitId | None) -> Mapping[str, str]: ...
+
+
 class Outbox:
     """One queue and one task for everything the Reactor sends."""
 
-    def __init__(
-        self, broker: Broker, *, headers: Callable[[str, JobId | None, VisitId | None], Mapping[str, str]]
-    ) -> None:
+    def __init__(self, broker: Broker, *, headers: AddHeaders) -> None:
         self._broker = broker
         self._headers = headers
         self._letters: deque[Letter] = deque()

@@ -10,27 +10,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ee_core.errors import EngineError
 from ee_core.model.facts import TimerDue
 from ee_core.model.waits import AdmissionWait, DrainWait, LeaseWait, OperatorWait, ResponseWait, TimerWait
+from ee_core.reactor.drains import Drains
+from ee_core.reactor.inhouse import Inhouse
+from ee_core.reactor.outbox import Outbox
+from ee_core.reactor.requests import Requests
+from ee_core.reactor.responses import Responses
+from ee_core.reactor.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ee_core.contracts.broker import Broker
     from ee_core.contracts.env import Env
     from ee_core.fleet import Fleet
+    from ee_core.messages.subjects import Subjects
     from ee_core.model.facts import AnyFact
     from ee_core.model.ids import JobId
     from ee_core.model.job import Job
     from ee_core.model.waits import Wait, WaitDelta, WaitKey
-    from ee_core.reactor.drains import Drains
-    from ee_core.reactor.inhouse import Inhouse
-    from ee_core.reactor.outbox import Outbox
-    from ee_core.reactor.requests import Requests
-    from ee_core.reactor.responses import Responses, TellAnyJob
-    from ee_core.reactor.timers import Timers
+    from ee_core.reactor.inhouse import FindActivity
+    from ee_core.reactor.outbox import AddHeaders
+    from ee_core.reactor.responses import TellAnyJob
 
 _log = logging.getLogger(__name__)
 
@@ -41,45 +47,74 @@ class OnWait(Protocol):
     def __call__(self, job: JobId, wait: Wait, *, armed: bool, reason: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the Reactor calls; each is one method of another part."""
+
+    tell: TellAnyJob
+    find_activity: FindActivity
+    headers: AddHeaders
+    on_wait: OnWait
+    on_admission: Callable[[JobId, bool], None]
+
+
 class Reactor:
     """The waits of all jobs of one partition, by job and key."""
 
     def __init__(
         self,
-        *,
+        broker: Broker,
         fleet: Fleet,
-        requests: Requests,
-        drains: Drains,
-        inhouse: Inhouse,
-        responses: Responses,
-        outbox: Outbox,
-        timers: Timers,
+        *,
+        partition: int,
+        subjects: Subjects,
         env: Env,
-        tell: TellAnyJob,
-        on_wait: OnWait,
-        on_admission: Callable[[JobId, bool], None],
+        surroundings: Surroundings,
+        grace_s: float,
     ) -> None:
-        self.requests = requests
         self.fleet = fleet
-        self._drains = drains
-        self._inhouse = inhouse
-        self._responses = responses
-        self._outbox = outbox
-        self._timers = timers
+        self.outbox = Outbox(broker, headers=surroundings.headers)
+        self._timers = Timers()
         self._env = env
-        self._tell = tell
-        self._on_wait = on_wait
-        self._on_admission = on_admission
+        self._surroundings = surroundings
         self._armed: dict[JobId, dict[WaitKey, Wait]] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        fleet.on_worker(requests.workers_changed)
+        self._drains = Drains(partition=partition, subjects=subjects, outbox=self.outbox, timers=self._timers)
+        self._inhouse = Inhouse(
+            env=env, tell=self.tell_soon, find_activity=surroundings.find_activity, grace_s=grace_s
+        )
+        self.requests = Requests(
+            partition=partition,
+            subjects=subjects,
+            outbox=self.outbox,
+            timers=self._timers,
+            env=env,
+            tell=self.tell_soon,
+            has_worker=fleet.roster.has_worker,
+        )
+        self._responses = Responses(
+            broker,
+            partition=partition,
+            subjects=subjects,
+            outbox=self.outbox,
+            requests=self.requests,
+            env=env,
+            tell=surroundings.tell,
+            claim_answered=fleet.claim_answered,
+        )
+        fleet.on_worker(self.requests.workers_changed)
 
     async def run(self) -> None:
         """Listen until cancelled."""
-        async with asyncio.TaskGroup() as self._tasks:
-            self._tasks.create_task(self._outbox.run(), name="outbox")
-            self._tasks.create_task(self._responses.run(), name="responses")
-            self._tasks.create_task(self._inhouse.run(), name="inhouse")
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(self.outbox.run(), name="outbox")
+            tasks.create_task(self._responses.run(), name="responses")
+            try:
+                await self._inhouse.run()
+            finally:
+                self._timers.close()
+                self._tasks = None  # what is not told now follows from the waits at the next start
 
     def count_waits(self) -> int:
         """Return how many waits are armed."""
@@ -92,23 +127,23 @@ class Reactor:
             reason = "changed" if wait.key in armed else "adopted" if adopted else "new"
             armed[wait.key] = wait
             self._arm(job, wait, adopted=adopted)
-            self._on_wait(job.id, wait, armed=True, reason=reason)
+            self._surroundings.on_wait(job.id, wait, armed=True, reason=reason)
         for key in delta.dropped:
             gone = armed.pop(key, None)
             if gone is not None:
                 self._drop(job.id, gone)
-                self._on_wait(job.id, gone, armed=False, reason="over")
+                self._surroundings.on_wait(job.id, gone, armed=False, reason="over")
         if not armed:
             del self._armed[job.id]
 
     def tell_soon(self, job: JobId, fact: AnyFact) -> None:
         """Tell a fact in a task of its own."""
-        assert self._tasks is not None, "run() is on"
-        self._tasks.create_task(self._tell_logged(job, fact), name=f"tell-{job}")
+        if self._tasks is not None:
+            self._tasks.create_task(self._tell_logged(job, fact), name=f"tell-{job}")
 
     async def _tell_logged(self, job: JobId, fact: AnyFact) -> None:
         try:
-            await self._tell(job, fact)
+            await self._surroundings.tell(job, fact)
         except EngineError as error:
             kind = type(fact).__name__
             _log.warning("%s was not told to job %s: %s", kind, job, error, extra={"action": "tell_failed"})
@@ -131,7 +166,7 @@ class Reactor:
                 self._drains.arm(job.id, wait)
                 self.fleet.drain(job.id, wait)
             case AdmissionWait():
-                self._on_admission(job.id, True)
+                self._surroundings.on_admission(job.id, True)
             case OperatorWait():
                 pass  # its producer is a person; `ee_on_incident` has told of it
 
@@ -156,7 +191,7 @@ class Reactor:
                 self._drains.drop(job, wait.key)
                 self.fleet.vacate(wait.bot, (job, wait.visit, wait.attempt))
             case AdmissionWait():
-                self._on_admission(job, False)
+                self._surroundings.on_admission(job, False)
             case OperatorWait():
                 pass
 

@@ -162,7 +162,9 @@ class Requests:
         if wait.bot is None:
             channel = Channel(ChannelKind.WORK, self._subjects.execute_any(wait.activity))
             dedupe = f"{armed.job}/{wait.visit}/{wait.attempt}"
-            letter = Letter(channel, self._request(armed), armed.job, wait.visit, dedupe, lambda _: self._repeat(armed))
+            letter = Letter(
+                channel, self._request(armed), armed.job, wait.visit, dedupe, lambda _: self._repeat(armed)
+            )
         else:
             channel = Channel(ChannelKind.INBOX, self._subjects.execute(wait.bot))
             letter = Letter(channel, self._request(armed), armed.job, wait.visit)

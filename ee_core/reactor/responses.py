@@ -108,7 +108,9 @@ class Responses:
         else:
             self._requests.busy(armed)
 
-    async def _decide(self, delivery: Delivery, bot: BotId, response: ActivityResponse, kind: ResponseKind) -> None:
+    async def _decide(
+        self, delivery: Delivery, bot: BotId, response: ActivityResponse, kind: ResponseKind
+    ) -> None:
         job = JobId(str(response.job))
         armed = self._requests.find(job, _key(response))
         if armed is not None and armed.wait.fence == response.fence:

@@ -48,7 +48,7 @@ class Admission:
         )
         return self._admit(request, self._load())
 
-    def note(self, job: JobId, is_held: bool) -> None:  # noqa: FBT001 - the Reactor's callback, by position
+    def note(self, job: JobId, is_held: bool) -> None:
         """Note that a job is held, or is no more."""
         if is_held:
             self._held[job] = None

@@ -124,7 +124,9 @@ class Commands:
             reply = CommandReply(job=command.job, status=await self._carry_out(command))
         except JournalError as error:
             # nothing durable came of it: whoever owns the partition next takes it up
-            _log.error("a command is given back: %s", error, extra={"action": "command_back", "job": command.job})
+            _log.error(
+                "a command is given back: %s", error, extra={"action": "command_back", "job": command.job}
+            )
             await _settle(delivery.retry(delay_s=1.0))
             return
         except EngineError as error:
@@ -136,7 +138,12 @@ class Commands:
         if reply_to is None:
             return
         if not reply_to.startswith(_PRIVATE):
-            _log.warning("no answer to %r, it must begin with %s", reply_to, _PRIVATE, extra={"action": "reply_refused"})
+            _log.warning(
+                "no answer to %r, it must begin with %s",
+                reply_to,
+                _PRIVATE,
+                extra={"action": "reply_refused"},
+            )
             return
         try:
             await self._broker.publish(Channel(ChannelKind.BROADCAST, reply_to), reply.to_bytes())

@@ -108,7 +108,9 @@ class Jobs:
                 raise
             except EngineError as error:
                 self.parked[job_id] = error
-                _log.error("job %s is parked: %s", job_id, error, extra={"action": "job_parked", "job": job_id})
+                _log.error(
+                    "job %s is parked: %s", job_id, error, extra={"action": "job_parked", "job": job_id}
+                )
                 continue
             if job is not None and job.is_open:
                 self._drivers[job_id] = self._make_driver(job)
