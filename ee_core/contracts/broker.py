@@ -13,7 +13,7 @@ that are consumed on one kind of channel are equal or disjoint; a broker may ref
 [B3] A delivery of *work*, *inbox* or *reply* that is neither acked nor rejected comes back with a higher `attempt`:
 after `Delivery.retry` when its delay is over and not before, after its consumer was left at once, after a
 consumer's process died within `BrokerTraits.redelivery_s`.
-[B4] An acked or rejected delivery never comes back.
+[B4] An acked or rejected delivery never comes back, unless connection or broker failed before the broker had obeyed.
 [B5] An *inbox* message is held until its one reader reads it, in the order of publishing per subject.
 [B6] A *reply* message is held until it is acked; a reader by pattern gets those of all matching subjects, in the order of publishing per subject.
 [B7] A *broadcast* reaches every consumer that is open at that moment, and none that opens later; acks mean nothing there.
@@ -27,6 +27,7 @@ consumer's process died within `BrokerTraits.redelivery_s`.
 [B15] If `traits.durable`, accepted messages of *work*, *inbox* and *reply* survive a restart of the broker, and open consumers go on by themselves.
 [B16] `publish` to *work* may be repeated with the same `dedupe` key; within the broker's window the second is accepted and not delivered. A key counts for its subject alone.
 [B17] A delivery in the hands of a living consumer does not come back, however long it is held, and at most `prefetch` are in its hands.
+[B18] Whoever waits for the next delivery may be cancelled: no message is lost, and the iterator can be read on.
 """
 
 from __future__ import annotations
