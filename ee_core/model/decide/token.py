@@ -1,0 +1,171 @@
+"""What happens to a token around its activity: it begins, is assigned, ends, fails, and moves on.
+
+Every decision that moves tokens ends in `conclude`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from ee_core.model import tokens
+from ee_core.model.decide.begin import assign, begin
+from ee_core.model.draft import Draft, Trouble
+from ee_core.model.events import (
+    ON_ERROR,
+    AnyEvent,
+    AttemptFailed,
+    AttemptSucceeded,
+    Choice,
+    EndedBy,
+    Error,
+    IncidentKind,
+    JobStarted,
+    Outcome,
+    RetryDue,
+)
+from ee_core.model.ids import NodeId, VisitId
+from ee_core.model.job import Visit
+from ee_core.model.limits import MAX_RECORD_BYTES
+from ee_core.model.workflow import NodeKind
+
+_EVENT_BYTES: Final = 250  # more than an event without payload has, as JSON
+_MARGIN_BYTES: Final = 4096  # for the record around the events, and what is added at its end
+
+
+def begin_job(draft: Draft) -> None:
+    """Let an accepted job begin."""
+    draft.events.append(JobStarted())
+    tokens.start(draft)
+
+
+def succeed(draft: Draft, visit: Visit, attempt: int, output: Any, *, by: str = "") -> None:
+    """End a visit's activity well; its token moves on."""
+    draft.events.append(AttemptSucceeded(visit.id, attempt, output, by))
+    draft.succeed(visit.node, output, is_first_end=not visit.ended)
+    move_on(draft, visit, is_failed=False)
+
+
+def fail(draft: Draft, visit: Visit, attempt: int, error: Error, *, by: EndedBy = EndedBy.FAILURE) -> None:
+    """End a visit's activity badly, with nothing left to try (R11, R12)."""
+    draft.events.append(AttemptFailed(visit.id, attempt, error))
+    draft.fail(visit.node, error, is_first_end=not visit.ended)
+    node = draft.workflow.nodes[visit.node]
+    if node.on_error is not None:
+        tokens.follow(draft, visit.id, visit.node, (ON_ERROR,))
+    elif node.activity is not None and not node.activity.fail_job and not has_tried_to_leave(draft, visit):
+        move_on(draft, visit, is_failed=True)
+    else:
+        give_up(draft, visit.id, visit.node, error, by=by)
+
+
+def give_up(draft: Draft, visit: VisitId, node: int, error: Error, *, by: EndedBy) -> None:
+    """Fail the job for a visit that failed: now, or when its other tokens have come to their end."""
+    if draft.workflow.finishes_failed:
+        draft.failure = draft.failure or error
+        tokens.vanish(draft, visit, node)
+    else:
+        draft.finish(Outcome.FAILED, by, error=error)
+
+
+def move_on(draft: Draft, visit: Visit, *, is_failed: bool) -> None:
+    """Let the token of an ended visit leave by its node's pointers; a failed one counts as a warning."""
+    tokens.route(draft, visit.id, visit.node)
+    if is_failed and visit.id not in draft.troubles:
+        draft.warnings += 1
+
+
+def has_tried_to_leave(draft: Draft, visit: Visit) -> bool:
+    """Whether it is the visit's routing that is in trouble: what it does has ended, or it does nothing."""
+    return visit.ended or draft.workflow.nodes[visit.node].kind is not NodeKind.ACTIVITY
+
+
+def try_again(draft: Draft, visit: Visit) -> None:
+    """Let a visit be assigned again: at once if it needs no bot."""
+    draft.events.append(RetryDue(visit.id))
+    activity = draft.workflow.nodes[visit.node].activity
+    if activity is not None and activity.stateless:
+        assign(draft, visit.id, visit.node, visit)
+
+
+def conclude(draft: Draft) -> tuple[AnyEvent, ...]:
+    """Let all tokens come to rest, and do what follows: the end, incidents, first assignments (R13, R14)."""
+    if draft.finished is None and not _settle(draft):
+        return tuple(draft.events)
+    if draft.finished is None:
+        _ask(draft)
+        for visit, node in list(draft.created.items()):
+            if draft.workflow.nodes[node].kind is NodeKind.ACTIVITY:
+                begin(draft, visit, node)
+        _exhaust(draft)
+    if draft.finished is not None:
+        draft.events.append(draft.finished)
+    return tuple(draft.events)
+
+
+def _settle(draft: Draft) -> bool:
+    """Move the tokens, unless they run away; then they stay where they were before this decision (R29)."""
+    if draft.job.runaway is not None and draft.job.runaway not in draft.closed:
+        draft.roll_back()
+        return False
+    try:
+        tokens.settle(draft)
+        _check_size(draft)
+    except tokens.RunawayError as error:
+        draft.roll_back()
+        draft.open_incident(_runaway(error), node=error.node)
+        return False
+    return True
+
+
+def _check_size(draft: Draft) -> None:
+    if len(draft.events) * _EVENT_BYTES + draft.payload_bytes < MAX_RECORD_BYTES or draft.mark is None:
+        return
+    size = len(msgspec.json.encode(draft.events[draft.mark :]))
+    if size + draft.payload_bytes + _MARGIN_BYTES > MAX_RECORD_BYTES:
+        raise tokens.RunawayError(
+            _last_node(draft), f"moves of more than {MAX_RECORD_BYTES} bytes in one step"
+        )
+
+
+def _last_node(draft: Draft) -> NodeId:
+    node = next(reversed(draft.created.values()), draft.workflow.graph.start)
+    return draft.workflow.graph.nodes[node]
+
+
+def _ask(draft: Draft) -> None:
+    for visit, trouble in draft.troubles.items():
+        draft.open_incident(trouble, visit=visit)
+    for join in tokens.find_stuck(draft):
+        draft.open_incident(_stuck(draft, join), node=draft.workflow.graph.nodes[join])
+
+
+def _exhaust(draft: Draft) -> None:
+    if draft.living or draft.queued or draft.open_incidents:
+        return
+    outcome = Outcome.SUCCEEDED if draft.failure is None else Outcome.FAILED
+    draft.finish(outcome, EndedBy.EXHAUSTED, error=draft.failure)
+
+
+def _stuck(draft: Draft, join: int) -> Trouble:
+    node = draft.workflow.nodes[join]
+    lengths = draft.queue_lengths(join)
+    filled = len(lengths) - lengths.count(0)
+    wanted = len(lengths) if node.join == "all" else node.join
+    return Trouble(
+        IncidentKind.JOIN_STUCK,
+        (Choice.FIRE_JOIN, Choice.FAIL),
+        f"join {node.id!r} waits for {wanted} inputs, has {filled} and cannot get another;"
+        " let it fire with what it has, or fail it",
+        {"waiting": lengths, "rule": node.join},
+    )
+
+
+def _runaway(error: tokens.RunawayError) -> Trouble:
+    return Trouble(
+        IncidentKind.RUNAWAY,
+        (Choice.FAIL,),
+        f"the job runs away: {error}; its tokens stay where they were before; fail the job and mend its workflow",
+        {"limit": error.what},
+    )
