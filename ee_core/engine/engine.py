@@ -73,6 +73,7 @@ class Engine:
         self.adopted: list[JobId] = []
         self.hooks = EngineHooks(parts.registry.hooks)
         self._parts = parts
+        self._broker = self.hooks.watch(parts.broker, parts.subjects)
         self._lost: asyncio.Future[EngineError] | None = None
         self.partition = Partition(parts.journal, PARTITION, on_lost=self._partition_lost)
         self.fleet = self._make_fleet()
@@ -92,7 +93,7 @@ class Engine:
         )
         self.hooks.attach(self.jobs)
         self.spawner = Spawner(
-            parts.broker,
+            self._broker,
             self.jobs,
             partition=PARTITION,
             subjects=parts.subjects,
@@ -126,7 +127,7 @@ class Engine:
             on_admission=self._note_admission,
         )
         return Reactor(
-            parts.broker,
+            self._broker,
             self.fleet,
             partition=PARTITION,
             subjects=parts.subjects,
@@ -154,7 +155,7 @@ class Engine:
         self.reactor.reconcile(job, delta, adopted=True)
 
     async def _send_to_bot(self, subject: str, body: bytes) -> None:
-        await self._parts.broker.publish(Channel(ChannelKind.INBOX, subject), body)
+        await self._broker.publish(Channel(ChannelKind.INBOX, subject), body)
 
     # -- what is committed -------------------------------------------------------------------------------------
 
@@ -201,7 +202,7 @@ class Engine:
         self.adopted = await self.jobs.adopt()
         about = {"engine": self.id, "store": self._parts.journal.store_id}
         queries = Queries(
-            self._parts.broker,
+            self._broker,
             self._parts.subjects,
             jobs=self.jobs,
             journal=self._parts.journal,
@@ -241,7 +242,7 @@ class Engine:
     def _worker(self) -> Worker:
         """Stateless work is done here too: this process is a worker for the types it has."""
         profile = Profile(f"engine-{self.id[:12]}", self._parts.registry.installed_activities())
-        return Worker(profile, broker=self._parts.broker, subjects=self._parts.subjects, env=self._parts.env)
+        return Worker(profile, broker=self._broker, subjects=self._parts.subjects, env=self._parts.env)
 
     def _call_bots(self) -> None:
         channel = Channel(ChannelKind.BROADCAST, self._parts.subjects.bots_call)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ee_core.contracts.hooks import FailedAttempt, GiveUp, VisitView
+from ee_core.engine.traffic import WatchedBroker
 from ee_core.errors import EngineError
 from ee_core.model.events import Error, IncidentOpened
 from ee_core.model.job import AttemptStatus
@@ -13,8 +14,18 @@ from ee_core.registry import add_headers, admit_job, choose_bot, choose_retry
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ee_core.contracts.hooks import AdmissionRequest, BotView, EngineLoad, Hold, Refuse
+    from ee_core.contracts.broker import Broker
+    from ee_core.contracts.hooks import (
+        AdmissionRequest,
+        BotView,
+        Direction,
+        EngineLoad,
+        Hold,
+        MessageOutcome,
+        Refuse,
+    )
     from ee_core.contracts.journal import JobSummary
+    from ee_core.messages.subjects import Subjects
     from ee_core.model.events import Record
     from ee_core.model.facts import ResponseReceived
     from ee_core.model.ids import BotId, JobId, VisitId
@@ -86,6 +97,24 @@ class EngineHooks:
     def admit(self, request: AdmissionRequest, load: EngineLoad) -> Refuse | Hold | None:
         """Ask whether a job may start."""
         return admit_job(self._calls, request, load)
+
+    def watch(self, broker: Broker, subjects: Subjects) -> Broker:
+        """Let the hooks see the messages of a broker."""
+        if not self._calls.is_used("ee_on_message"):
+            return broker
+        return WatchedBroker(broker, subjects, self._saw_message)
+
+    def _saw_message(
+        self,
+        direction: Direction,
+        subject: str,
+        size: int,
+        headers: Mapping[str, str],
+        outcome: MessageOutcome,
+    ) -> None:
+        self._calls.tell_all(
+            "ee_on_message", direction=direction, subject=subject, size=size, headers=headers, outcome=outcome
+        )
 
     def headers(self, subject: str, job: JobId | None, visit: VisitId | None) -> Mapping[str, str]:
         """Collect the headers of a message."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ee_core.errors import ConfigError
+from ee_core.local.policies import CorePolicies
 from ee_core.messages.subjects import Subjects
+from ee_core.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from ee_core.contracts.env import Env
     from ee_core.contracts.journal import Journal
     from ee_core.contracts.lock import LockProvider
-    from ee_core.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Parts:
     settings: Settings
     env: Env
     registry: Registry
+    policies: CorePolicies
     subjects: Subjects
     broker: Broker
     lock: LockProvider
@@ -36,13 +38,15 @@ class Parts:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, registry: Registry, env: Env) -> AsyncIterator[Parts]:
+async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
     """Open everything an engine needs.
 
     Raises:
         ConfigError: The parts do not go together.
         EngineError: A driver is missing, refuses its settings, or its server is out of reach.
     """
+    policies = CorePolicies(env, max_open_jobs=settings.engine.max_open_jobs)
+    registry = Registry(settings, env, core=policies)
     lock_name = settings.lock.name or settings.broker.name
     broker = registry.open_broker(settings.broker.name, settings.broker.settings, env)
     lock = registry.open_lock(lock_name, _lock_settings(settings, lock_name), env)
@@ -58,7 +62,17 @@ async def open_parts(settings: Settings, registry: Registry, env: Env) -> AsyncI
                 f"lock {lock_name!r} is for one process, but broker {settings.broker.name!r} is shared by many:"
                 f" leave out the setting lock.name, or name a shared lock"
             )
-        yield Parts(settings, env, registry, Subjects(settings.namespace), broker, lock, journal, catalogue)
+        yield Parts(
+            settings=settings,
+            env=env,
+            registry=registry,
+            policies=policies,
+            subjects=Subjects(settings.namespace),
+            broker=broker,
+            lock=lock,
+            journal=journal,
+            catalogue=catalogue,
+        )
 
 
 def _lock_settings(settings: Settings, lock_name: str) -> dict[str, object]:
