@@ -156,4 +156,4 @@ def _members(value: Any, what: str) -> dict[str, Any]:
 
 
 def _refused(text: str) -> PermanentActivityError:
-    return PermanentActivityError(text, code="invalid_input")
+    return PermanentActivityError(text, code="bad_input")
