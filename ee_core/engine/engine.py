@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ee_core.bot.profile import Profile
-from ee_core.bot.worker import Worker
+from ee_core.bot.worker import WorkerHost
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.engine.hooks import EngineHooks
 from ee_core.engine.queries import Queries
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 PARTITION = 0
+_WORKER_PARALLEL = 256  # attempts of stateless work at a time in this process
 
 
 class _Address:
@@ -239,10 +240,16 @@ class Engine:
                 "the engine's key stays until it expires: %s", error, extra={"action": "retire_failed"}
             )
 
-    def _worker(self) -> Worker:
+    def _worker(self) -> WorkerHost:
         """Stateless work is done here too: this process is a worker for the types it has."""
         profile = Profile(f"engine-{self.id[:12]}", self._parts.registry.installed_activities())
-        return Worker(profile, broker=self._broker, subjects=self._parts.subjects, env=self._parts.env)
+        return WorkerHost(
+            profile,
+            broker=self._broker,
+            subjects=self._parts.subjects,
+            env=self._parts.env,
+            max_parallel=_WORKER_PARALLEL,
+        )
 
     def _call_bots(self) -> None:
         channel = Channel(ChannelKind.BROADCAST, self._parts.subjects.bots_call)
