@@ -97,7 +97,7 @@ class LogActivity:
     async def run(self, context: ActivityContext, value: Any) -> Any:
         members = _members(value, self.name)
         level = members.get("level", "info")
-        if "text" not in members or level not in _LEVELS:
+        if "text" not in members or not isinstance(level, str) or level not in _LEVELS:
             raise _refused(
                 f"log needs a text, and a level of {', '.join(_LEVELS)}; got {sorted(members)}, {level!r}"
             )
