@@ -2,20 +2,29 @@
 
 One record per bot says which engine has it: holder, lease number, state, reason. The record has no life time; a
 holder is alive while its *engine key* is. The provider never waits for a bot and never talks to one: that a
-bot is idle is proved by the bot itself (`ee_core.fleet`). The kit is `ee_core.testing.lock`.
+bot is idle is proved by the bot itself (`ee_core.fleet`). How a record changes is in `ee_core.contracts.leasing`,
+which every provider uses. The kit is `ee_core.testing.lock`.
 
-[L1] `take` succeeds for one engine only: of many that read the same record, one writes, the others raise `LockHeldError` or `LockLostError`.
-[L2] The lease number of a bot rises with every `take`, also after a release, a restart of the provider and a clock that went back: it is
-``max(last + 1, now_us, floor)``.
-[L3] `take` of a record held by an engine whose key is alive raises `LockHeldError`; nothing changed.
-[L4] `take` of a record whose holder's key is gone succeeds and returns a lease in state UNKNOWN; so does the first `take` after a restart of a provider that kept the record.
-[L5] `take` of a released or new record returns a lease in state FREE.
-[L6] `write` and `release` are compare-and-set on the holder's own last revision: after a takeover they raise `LockLostError` and change nothing.
-[L7] A record in state QUARANTINED is never taken; `take` raises `LockHeldError` naming the reason. It survives every engine.
-[L8] `keep_alive` makes the engine's key live for `ttl_s` from before the call was sent; without another call `is_alive` becomes false within `ttl_s` + 1 second, not before.
-[L9] `watch` yields a record after every change made by any engine, and each existing record once at the start; it may leave out intermediate states.
-[L10] After `close` every call raises `LockUnavailableError`; leases stay as they are.
-[L11] `retire` removes the engine's key at once, so that its leases can be taken over.
+[L1] `take` succeeds for one engine only: of many that read the same record, one writes, the others raise `LockHeldError`.
+[L2] The lease number of a bot rises with every `take`, also after a release, a restart of the provider, and a clock that
+went back: it is ``max(last + 1, now_us, floor)``. Where the store was lost there is no last one, and clock and floor carry it.
+[L3] `take` of a record held by another engine whose key lives raises `LockHeldError`; nothing changed. The holder itself
+may take again, as after a `take` that got no answer: with a new number, and UNKNOWN unless the record says FREE.
+[L4] `take` of a record whose holder's key is gone succeeds and returns a lease in state UNKNOWN. So does the first `take`
+of each record that was kept over a restart of a provider that is not shared: its bots may have died with it.
+[L5] `take` returns a lease in state FREE when there is no record, and when its last holder released it idle: from FREE or
+HELD. Released from UNKNOWN or DRAINING it is taken as UNKNOWN.
+[L6] `write` and `release` are compare-and-set on the holder's own last revision: with a lease that was written, released or
+taken over since, they raise `LockLostError` and change nothing.
+[L7] A record in state QUARANTINED is taken only on an operator's word, `even_quarantined`, and then UNKNOWN; else `take`
+raises `LockHeldError` naming the reason, to the holder too. It survives release, its holder's death and every restart.
+[L8] `keep_alive` makes the engine's key live for `ttl_s` from before the call was sent; without another call `is_alive`
+becomes false not before, and within 2 seconds after. A call that comes later raises `LockLostError`, once: the next
+makes the key anew. Other engines' keys are not touched.
+[L9] `watch` yields each existing record once at the start and a record after every change by any engine; it may leave
+out states that were passed through, never the last one, and never goes back.
+[L10] After `close` every call raises `LockUnavailableError`, open watches end with it, and records and keys stay as they are.
+[L11] `retire` removes the engine's key at once, so that its leases can be taken over; without a key it does nothing.
 """
 
 from __future__ import annotations
@@ -107,11 +116,14 @@ class LockProvider(Protocol):
     async def is_alive(self, engine: EngineId) -> bool:
         """Say whether the engine's key lives."""
 
-    async def take(self, bot: BotId, *, engine: EngineId, now_us: int, floor: int) -> Lease:
+    async def take(
+        self, bot: BotId, *, engine: EngineId, now_us: int, floor: int, even_quarantined: bool = False
+    ) -> Lease:
         """Take a bot's lock now or raise; never waits.
 
         Args:
             floor: The bot's own highest fence + 1, or 0 when it is not known.
+            even_quarantined: An operator wants the bot back.
 
         Raises:
             LockHeldError: A living engine has it, or it is quarantined; nothing changed.
