@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.errors import BrokerError, MessageError
+from ee_core.model.limits import MAX_OUTPUT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
+    from ee_core.bot.context import Context, Progress
     from ee_core.bot.entry import AttemptKey, Entry
     from ee_core.contracts.broker import Broker
     from ee_core.contracts.env import Env
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 _FIRST_DELAY_S: Final = 1.0
 _MAX_DELAY_S: Final = 60.0
+_MIN_INTERVAL_S: Final = 0.2  # between two signs of life
+_MAX_INTERVAL_S: Final = 5.0
+_ENVELOPE_BYTES: Final = 16 * 1024  # of a response beside its output
 
 
 @dataclass(slots=True)
@@ -106,3 +111,23 @@ class Answers:
                 error,
                 extra={"action": "response_failed", "job": entry.key.job},
             )
+
+
+async def give_signs(
+    context: Context, heartbeat_ms: int, send: Callable[[Progress | None], Awaitable[None]]
+) -> None:
+    """Send a sign of life of an attempt several times within its heartbeat time, until cancelled."""
+    interval_s = min(_MAX_INTERVAL_S, max(_MIN_INTERVAL_S, heartbeat_ms / 3000))
+    while True:
+        await asyncio.sleep(interval_s)
+        try:
+            await send(context.last_progress)
+        except BrokerError as error:
+            context.log.warning(
+                "a sign of life was not sent: %s", error, extra={"action": "heartbeat_failed"}
+            )
+
+
+def max_output_bytes(broker: Broker) -> int:
+    """Return how large an output may be, as JSON, so that the broker takes the response."""
+    return min(MAX_OUTPUT_BYTES, broker.traits.max_payload - _ENVELOPE_BYTES)

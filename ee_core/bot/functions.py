@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired, TypedDict, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
+from typing_extensions import TypedDict  # pydantic takes the one of `typing` from Python 3.12 only
 
 from ee_core.bot.context import Context
 from ee_core.bot.threads import call_in_thread

@@ -12,27 +12,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
 
-from ee_core.bot.answers import Answers
+from ee_core.bot.answers import Answers, give_signs, max_output_bytes
 from ee_core.bot.context import Context
 from ee_core.bot.intake import take
 from ee_core.bot.judge import Verdict
+from ee_core.bot.lifetime import HostSettings, Lifetime
 from ee_core.bot.presence import Presence, Status
 from ee_core.bot.running import Attempt
 from ee_core.bot.slot import Slot
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.contracts.envelope import check_subject
-from ee_core.errors import BrokerError, BrokerUnavailableError, LedgerError
+from ee_core.errors import BrokerUnavailableError, LedgerError
 from ee_core.messages.activity import ActivityAck, ActivityCancel, ActivityRequest, BotQuery
-from ee_core.model.limits import MAX_OUTPUT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from types import TracebackType
 
+    from ee_core.bot.context import Progress
     from ee_core.bot.entry import Entry
     from ee_core.bot.ledger import Ledger
     from ee_core.bot.profile import Profile
@@ -44,21 +43,10 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 _RETRY_S: Final = 1.0  # before a response that could not be written is written again
-_MIN_INTERVAL_S: Final = 0.2  # between two signs of life
-_MAX_INTERVAL_S: Final = 5.0
-_ENVELOPE_BYTES: Final = 16 * 1024  # of a response beside its output
 
 
-@dataclass(frozen=True, slots=True)
-class HostSettings:
-    """How long a bot takes to leave."""
-
-    stop_grace_s: float = 5.0  # for an attempt to stop
-    ack_grace_s: float = 5.0  # for the last response to be acknowledged
-
-
-class BotHost:
-    """One bot, alive from `run` or `async with` until it has left."""
+class BotHost(Lifetime):
+    """One bot."""
 
     def __init__(
         self,
@@ -76,6 +64,7 @@ class BotHost:
             ledger: Open, of this bot; the caller closes it after the host has left.
             broker: Open; likewise.
         """
+        super().__init__(f"bot {profile.id}")
         instance = env.new_id()
         self._profile = profile
         self._broker = broker
@@ -94,71 +83,21 @@ class BotHost:
         self._attempt: Attempt | None = None
         self._work: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup | None = None
-        self._runner: asyncio.Task[None] | None = None
-        self._is_ready = self._is_draining = self._is_stopping = False
-        self._changed = asyncio.Event()  # one of the above, or the answers
 
     # -- lifetime ----------------------------------------------------------------------------------------------
 
-    def drain(self) -> None:
-        """Finish what runs, then leave; returns at once, idempotent."""
-        self._is_draining = True
-        self._changed.set()
-
-    def stop(self) -> None:
-        """Stop what runs, then leave; returns at once, idempotent."""
-        self._is_stopping = True
-        self.drain()
-
-    async def __aenter__(self) -> Self:
-        """Return when its inboxes are open."""
-        self._runner = asyncio.create_task(self.run(), name=f"bot {self._profile.id}")
-        await self._until(lambda: self._is_ready or self._is_draining)
-        if self._runner.done():
-            await self._runner  # it raises
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop, if it was not told to leave before, and wait until it has left."""
-        if not self._is_draining:
-            self.stop()
-        await self.wait_left()
-
-    async def wait_left(self) -> None:
-        """Wait until a host opened with `async with` has left; raises what `run` raised."""
-        if self._runner is not None:
-            await self._runner
-
-    async def run(self) -> None:
-        """Be the bot until `drain` or `stop`, or until it is cancelled, which is as `stop`.
-
-        Raises:
-            BrokerUnavailableError: The broker was closed.
-            LedgerError: The ledger could not be read at the start.
-        """
-        try:
-            for entry in self._slot.recover():
-                self._answers.owe(entry, at_once=True)
-            async with AsyncExitStack() as inboxes:
-                await self._serve(inboxes)
-        except BaseExceptionGroup as group:
-            raise _first_of(group) from group
-        finally:
-            self._is_draining = True
-            self._changed.set()
-
-    async def _serve(self, inboxes: AsyncExitStack) -> None:
+    async def _serve(self, consumers: AsyncExitStack) -> None:
+        for entry in self._slot.recover():
+            self._answers.owe(entry, at_once=True)
         subjects, bot = self._subjects, self._profile.id
         # requests last: a cancel that waits in its inbox should be known before the request it is about
-        acks = await self._open(inboxes, subjects.ack(bot))
-        cancels = await self._open(inboxes, subjects.cancel(bot))
-        queries = await self._open(inboxes, subjects.query_bot(bot))
-        calls = await self._open(inboxes, subjects.bots_call, ChannelKind.BROADCAST)
-        hellos = await self._open(inboxes, subjects.bots_hello, ChannelKind.BROADCAST)
+        acks = await self._open(consumers, subjects.ack(bot))
+        cancels = await self._open(consumers, subjects.cancel(bot))
+        queries = await self._open(consumers, subjects.query_bot(bot))
+        calls = await self._open(consumers, subjects.bots_call, ChannelKind.BROADCAST)
+        hellos = await self._open(consumers, subjects.bots_hello, ChannelKind.BROADCAST)
         requests = AsyncExitStack()
-        await inboxes.enter_async_context(requests)
+        await consumers.enter_async_context(requests)
         executes = await self._open(requests, subjects.execute(bot))
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
@@ -172,8 +111,7 @@ class BotHost:
                 tasks.create_task(self._presence.beat(), name=f"bot {bot} presence"),
                 tasks.create_task(self._answers.repeat(), name=f"bot {bot} answers"),
             ]
-            self._is_ready = True
-            self._changed.set()
+            self._set_ready()
             await self._until(lambda: self._is_draining)
             taking.cancel()
             await requests.aclose()
@@ -190,13 +128,6 @@ class BotHost:
             self._work.cancel()
             await self._until(lambda: self._attempt is None)
         await self._until(lambda: self._answers.is_settled, timeout_s=self._settings.ack_grace_s)
-
-    async def _until(self, done: Callable[[], bool], *, timeout_s: float | None = None) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while not done():
-                    self._changed.clear()
-                    await self._changed.wait()
 
     def _status(self) -> Status:
         return Status(self._slot.highest, self._slot.running, leaving=self._is_draining)
@@ -257,19 +188,18 @@ class BotHost:
             Context.of(request),
             request.input,
             run_ms=request.run_ms,
-            max_output_bytes=min(MAX_OUTPUT_BYTES, self._broker.traits.max_payload - _ENVELOPE_BYTES),
+            max_output_bytes=max_output_bytes(self._broker),
         )
         assert self._tasks is not None, "requests are taken inside the task group only"
         self._attempt = attempt
-        work = self._carry_out(attempt, request.reply_to, request.heartbeat_ms / 1000)
+        work = self._carry_out(attempt, request.reply_to, request.heartbeat_ms)
         self._work = self._tasks.create_task(work, name=f"bot {self._profile.id} attempt")
 
-    async def _carry_out(self, attempt: Attempt, reply_to: str, heartbeat_s: float) -> None:
+    async def _carry_out(self, attempt: Attempt, reply_to: str, heartbeat_ms: int) -> None:
         attempt.context.log.info("begun", extra={"action": "attempt_begun", "bot": self._profile.id})
         assert self._tasks is not None, "as above"
-        beats = self._tasks.create_task(
-            self._give_signs(attempt, reply_to, heartbeat_s), name=f"bot {self._profile.id} signs of life"
-        )
+        signs = give_signs(attempt.context, heartbeat_ms, lambda last: self._send_sign(reply_to, last))
+        beats = self._tasks.create_task(signs, name=f"bot {self._profile.id} signs of life")
         try:
             outcome = await attempt.carry_out(grace_s=self._settings.stop_grace_s)
             entry = await self._write(outcome)  # at once: what is not written did not happen
@@ -282,6 +212,10 @@ class BotHost:
             self._attempt = self._work = None
             self._changed.set()
 
+    async def _send_sign(self, reply_to: str, last: Progress | None) -> None:
+        if self._slot.running is not None:
+            await self._answers.send(reply_to, self._slot.heartbeat(last))
+
     async def _write(self, outcome: Outcome) -> Entry:
         while True:
             try:
@@ -290,19 +224,3 @@ class BotHost:
                 # the slot stays taken: a response that is not durable must not be sent
                 _LOG.error("a response waits: %s", error, extra={"action": "response_waits"})
             await asyncio.sleep(_RETRY_S)
-
-    async def _give_signs(self, attempt: Attempt, reply_to: str, heartbeat_s: float) -> None:
-        interval_s = min(_MAX_INTERVAL_S, max(_MIN_INTERVAL_S, heartbeat_s / 3))
-        while self._attempt is attempt:
-            await asyncio.sleep(interval_s)
-            last = attempt.context.last_progress
-            sign = self._slot.heartbeat(last.fraction if last else None, last.text if last else "")
-            try:
-                await self._answers.send(reply_to, sign)
-            except BrokerError as error:
-                _LOG.warning("a sign of life was not sent: %s", error, extra={"action": "heartbeat_failed"})
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

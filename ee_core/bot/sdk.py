@@ -19,13 +19,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ee_core.bot.context import Context
 from ee_core.bot.entry import plain_size
 from ee_core.bot.functions import FunctionActivity
+from ee_core.bot.process import serve
 from ee_core.bot.profile import Profile
 from ee_core.contracts.activity import ActivityTraits
 from ee_core.errors import InputError, NotFoundError, PluginContractError
-from ee_core.messages.subjects import check_token, check_type
+from ee_core.messages.subjects import Subjects, check_token, check_type
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ee_core.bot.lifetime import HostSettings
     from ee_core.contracts.activity import ActivityType
+    from ee_core.contracts.broker import Broker
+    from ee_core.contracts.env import Env
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -93,6 +99,33 @@ class Bot:
             id=self.name if bot is None else check_token(bot, "bot id"),
             activities=self.activities,
             labels=MappingProxyType(self._labels),
+        )
+
+    def run(
+        self,
+        *,
+        broker: Broker,
+        env: Env,
+        folder: Path,
+        prefix: str = "",
+        settings: HostSettings | None = None,
+    ) -> None:
+        """Be this bot until SIGTERM or SIGINT; `eectl bot run FILE` does it with everything filled in.
+
+        The first signal lets the running attempt finish, the second stops it.
+
+        Args:
+            broker: Not open yet.
+            folder: Where the bot's ledger is kept, always the same for the same bot.
+            prefix: The namespace's, before every subject.
+
+        Raises:
+            LedgerError: The bot runs already, or its ledger cannot be used.
+            BrokerUnavailableError: The broker cannot be reached.
+        """
+        subjects = Subjects(prefix)
+        asyncio.run(
+            serve(self.profile(), broker=broker, subjects=subjects, env=env, folder=folder, settings=settings)
         )
 
     def call(self, name: str, /, **inputs: Any) -> Any:

@@ -20,6 +20,7 @@ from ee_core.messages.wire import ErrorBody
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ee_core.bot.context import Progress
     from ee_core.bot.ledger import Ledger
     from ee_core.contracts.env import Env
     from ee_core.messages.activity import (
@@ -190,12 +191,16 @@ class Slot:
 
     # -- answers -----------------------------------------------------------------------------------------------
 
-    def heartbeat(self, progress: float | None, text: str) -> ActivityResponse:
+    def heartbeat(self, last: Progress | None) -> ActivityResponse:
         """Return a sign of life of what runs."""
         running = self._running
         assert running is not None, "only a started attempt has heartbeats"
         answer = self._answer("heartbeat", running.key, running.fence)
-        return answer.model_copy(update={"progress": progress, "text": text})
+        return (
+            answer
+            if last is None
+            else answer.model_copy(update={"progress": last.fraction, "text": last.text})
+        )
 
     def stored(self, entry: Entry) -> ActivityResponse:
         """Return a finished attempt's response as this process says it."""

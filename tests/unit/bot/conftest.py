@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ee_core.bot.host import BotHost, HostSettings
+from ee_core.bot.host import BotHost
 from ee_core.bot.ledger import IN_MEMORY, Ledger, open_ledger
 from ee_core.bot.profile import Profile
 from ee_core.contracts.activity import ActivityTraits
@@ -24,6 +24,8 @@ from ee_core.simulation import VirtualEnv
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from ee_core.bot.lifetime import HostSettings
 
 BOT = "pc-7"
 

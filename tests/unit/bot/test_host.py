@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from ee_core.bot.host import HostSettings
 from ee_core.bot.ledger import IN_MEMORY, open_ledger
+from ee_core.bot.lifetime import HostSettings
 from ee_core.contracts.broker import ChannelKind
 from ee_core.errors import BrokerUnavailableError
 from ee_core.messages.bots import BotsCall
