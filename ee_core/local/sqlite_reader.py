@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from ee_core.errors import JournalCorruptError, NotFoundError
 from ee_core.local.entries import check_member, read_commit
-from ee_core.local.sqlite_summary import COLUMNS, from_row, to_query
-from ee_core.local.sqlite_writer import PARTITION
+from ee_core.local.sqlite_rows import (
+    COLUMNS,
+    COMMIT_COLUMNS,
+    PARTITION,
+    read_commit_row,
+    read_job_row,
+    to_query,
+)
 from ee_core.model.chain import ChainCheck
 from ee_core.model.ids import JobId
 from ee_core.model.limits import MAX_COMMIT_BYTES
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from ee_core.contracts.journal import JobFilter, JobSummary, StoredCommit
+    from ee_core.local.sqlite_rows import CommitRow
     from ee_core.model.ids import WorkflowHash
 
 _COMMITS: Final = 16  # in a page; each at most 900 kB
@@ -50,13 +57,13 @@ class CommitPages:
         if not self._is_placed:
             self._find_place(database)
         rows = database.execute(
-            "SELECT position, epoch, last, link FROM commits WHERE position > ? ORDER BY position LIMIT ?",
+            f"SELECT {COMMIT_COLUMNS} FROM commits WHERE position > ? ORDER BY position LIMIT ?",  # noqa: S608 - a constant
             (self._check.position, _COMMITS),
         ).fetchall()
         page: list[StoredCommit] = []
         for row in rows:
             try:
-                page.append(self._follow(database, *row))
+                page.append(self._follow(database, read_commit_row(row)))
             except JournalCorruptError:
                 if not page:
                     raise
@@ -65,29 +72,26 @@ class CommitPages:
 
     def _find_place(self, database: sqlite3.Connection) -> None:
         row = database.execute(
-            "SELECT position, epoch, last, link FROM commits WHERE position = ?", (self._after,)
+            f"SELECT {COMMIT_COLUMNS} FROM commits WHERE position = ?",  # noqa: S608 - a constant
+            (self._after,),
         ).fetchone()
         if row is None:
             raise JournalCorruptError(
                 f"partition {PARTITION} has no commit {self._after} to read on from", position=self._after
             )
-        position, epoch, last, link = row
-        _check_types(position, epoch, last, link)
+        position, epoch, last, link = read_commit_row(row)
         self._check = ChainCheck(PARTITION, position=position, epoch=epoch, link=link)
         self._last, self._is_placed = last, True
 
-    def _follow(
-        self, database: sqlite3.Connection, position: int, epoch: int, last: int, link: bytes
-    ) -> StoredCommit:
-        _check_types(position, epoch, last, link)
+    def _follow(self, database: sqlite3.Connection, row: CommitRow) -> StoredCommit:
         rows = database.execute(
             # bounded, should `last` be damaged: no commit has more records than bytes
             "SELECT frame FROM record WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
-            (self._last, last, MAX_COMMIT_BYTES),
+            (self._last, row.last, MAX_COMMIT_BYTES),
         )
         frames = [_frame(data) for (data,) in rows]
-        commit = read_commit(self._check, position, epoch, frames, link)
-        self._last = last
+        commit = read_commit(self._check, row.position, row.epoch, frames, row.link)
+        self._last = row.last
         return commit
 
 
@@ -131,9 +135,12 @@ class HistoryPages:
         return page
 
     def _find_job(self, database: sqlite3.Connection) -> bool:
-        row = database.execute("SELECT number, records FROM job WHERE id = ?", (self._job,)).fetchone()
+        row = database.execute(
+            f"SELECT number, {COLUMNS} FROM job WHERE id = ?",  # noqa: S608 - constants
+            (self._job,),
+        ).fetchone()
         if row is not None:
-            self._number, self._least = row
+            self._number, self._least = row[0], read_job_row(row[1:]).records
         return row is not None
 
     def _body(self, data: object) -> bytes:
@@ -154,6 +161,7 @@ class OpenJobPages:
     def next_page(self, database: sqlite3.Connection) -> list[JobId]:
         """Return the next ids; an empty list when there are no more."""
         rows = database.execute(
+            # the id alone: a row that is damaged otherwise parks its job when that is read, not all jobs now
             "SELECT number, id FROM job WHERE open AND number > ? ORDER BY number LIMIT ?",
             (self._number, _JOBS),
         ).fetchall()
@@ -167,13 +175,13 @@ def find_job(database: sqlite3.Connection, job: JobId) -> JobSummary | None:
         f"SELECT {COLUMNS} FROM job WHERE id = ?",  # noqa: S608 - a constant
         (job,),
     ).fetchone()
-    return None if row is None else from_row(row)
+    return None if row is None else read_job_row(row).summary
 
 
 def list_jobs(database: sqlite3.Connection, wanted: JobFilter) -> list[JobSummary]:
     """Return the rows that a filter lets through, newest first."""
     query, arguments = to_query(wanted)
-    return [from_row(row) for row in database.execute(query, arguments)]
+    return [read_job_row(row).summary for row in database.execute(query, arguments)]
 
 
 def get_content(database: sqlite3.Connection, name: WorkflowHash) -> bytes:
@@ -194,13 +202,3 @@ def get_content(database: sqlite3.Connection, name: WorkflowHash) -> bytes:
 
 def _frame(data: object) -> bytes:
     return data if isinstance(data, bytes) else b""  # a cell of another type is damage; no frame is empty
-
-
-def _check_types(position: object, epoch: object, last: object, link: object) -> None:
-    """Refuse a row of `commits` with values that were never written."""
-    numbers_fit = all(isinstance(number, int) and number > 0 for number in (position, epoch, last))
-    if not numbers_fit or not isinstance(link, bytes):
-        place = position if isinstance(position, int) else None
-        raise JournalCorruptError(
-            f"partition {PARTITION}, commit {place}: its row is damaged", position=place
-        )

@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING, Final
 from ee_core.contracts.journal import PartitionHead
 from ee_core.errors import ConflictError, JournalConflictError, JournalCorruptError
 from ee_core.local.entries import frame_entries
+from ee_core.local.sqlite_rows import (
+    COLUMNS,
+    COMMIT_COLUMNS,
+    PARTITION,
+    JobRow,
+    read_commit_row,
+    to_job_row,
+)
 from ee_core.local.sqlite_schema import transaction
-from ee_core.local.sqlite_summary import COLUMNS, to_row
 from ee_core.model.record import chain, chain_start
 
 if TYPE_CHECKING:
@@ -25,10 +32,10 @@ if TYPE_CHECKING:
     from ee_core.contracts.journal import Entry, JobSummary
     from ee_core.model.ids import JobId, WorkflowHash
 
-PARTITION: Final = 0  # the only one
 _REMEMBERED_JOBS: Final = 10_000
-_INSERT: Final = f"INSERT INTO job ({COLUMNS}, records) VALUES ({', '.join('?' * 14)})"  # noqa: S608 - constants
-_UPDATE: Final = f"UPDATE job SET ({COLUMNS}, records) = ({', '.join('?' * 14)}) WHERE number = ?"  # noqa: S608 - constants
+_VALUES: Final = ", ".join("?" for _ in COLUMNS.split(", "))
+_INSERT: Final = f"INSERT INTO job ({COLUMNS}) VALUES ({_VALUES})"  # noqa: S608 - constants
+_UPDATE: Final = f"UPDATE job SET ({COLUMNS}) = ({_VALUES}) WHERE number = ?"  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +120,15 @@ class SqliteWriter:
                 raise ConflictError(f"content {name!r} is stored already with other bytes")
 
     def _place(self, database: sqlite3.Connection) -> _Place:
-        (epoch,) = database.execute("SELECT coalesce(max(epoch), 0) FROM epoch").fetchone()
+        (opened,) = database.execute("SELECT coalesce(max(epoch), 0) FROM epoch").fetchone()
         row = database.execute(
-            "SELECT position, last, link FROM commits ORDER BY position DESC LIMIT 1"
+            f"SELECT {COMMIT_COLUMNS} FROM commits ORDER BY position DESC LIMIT 1"  # noqa: S608 - a constant
         ).fetchone()
-        return _Place(epoch, *(row or (0, 0, self._start)))
+        if row is None:
+            return _Place(opened, 0, 0, self._start)
+        position, epoch, last, link = read_commit_row(row)
+        # the higher one, so that damage to the table of epochs lets no epoch come twice
+        return _Place(max(opened, epoch), position, last, link)
 
     def _check_repeated(
         self, database: sqlite3.Connection, place: _Place, head: PartitionHead, frames: Sequence[bytes]
@@ -169,7 +180,7 @@ class SqliteWriter:
 
 def _write_job(database: sqlite3.Connection, before: _Known | None, entry: Entry) -> int:
     """Write the row of a job, and return its number."""
-    row = (*to_row(entry.summary), entry.index + 1)
+    row = to_job_row(JobRow(entry.summary, entry.index + 1))
     if before is not None:
         number = before.number
     else:
