@@ -172,13 +172,14 @@ def ee_on_event(job_id: JobId, event: AnyEvent, summary: JobSummary) -> None:
 
 
 @hookspec(firstresult=True)
-def ee_open_lock(settings: Mapping[str, Any], env: Env) -> LockProvider | None:
+def ee_open_lock(settings: Mapping[str, Any], namespace: str, env: Env) -> LockProvider | None:
     """Make the bot-lock provider that the configuration names.
 
     Called once, at the start of an engine, for the configured plugin of the group ``ee.locks`` alone.
 
     Args:
         settings: The section ``lock`` of the configuration without its ``name``, as written.
+        namespace: Keeps the records of installations apart; empty by default.
         env: Instants, chance and ids.
 
     Returns:
@@ -300,7 +301,7 @@ def ee_admit_job(request: AdmissionRequest, load: EngineLoad) -> Refuse | Hold |
 
 
 @hookspec(firstresult=True)
-def ee_open_broker(settings: Mapping[str, Any], env: Env) -> Broker | None:
+def ee_open_broker(settings: Mapping[str, Any], namespace: str, env: Env) -> Broker | None:
     """Make the message broker that the configuration names.
 
     Called once, at the start of an engine, a bot or a command that sends messages, for the configured plugin of the
@@ -308,6 +309,8 @@ def ee_open_broker(settings: Mapping[str, Any], env: Env) -> Broker | None:
 
     Args:
         settings: The section ``broker`` of the configuration without its ``name``, as written.
+        namespace: Stands before every subject already; here it keeps the stores of installations apart. Empty by
+            default.
         env: Instants, chance and ids.
 
     Returns:

@@ -11,6 +11,7 @@ import importlib
 import logging
 import signal
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,9 +54,16 @@ class _Lazy(click.Group):
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-C", "--config", type=click.Path(dir_okay=False), help="Settings file; without it ./ee.toml, if there is one.")
+@click.option(
+    "-C",
+    "--config",
+    type=click.Path(dir_okay=False),
+    help="Settings file; without it ./ee.toml, if there is one.",
+)
 @click.option("-v", "--verbose", count=True, help="Say more: -v what the engine does, -vv everything.")
-@click.version_option(version("ee-core"), "-V", "--version", prog_name="eectl", message="%(prog)s %(version)s")
+@click.version_option(
+    version("ee-core"), "-V", "--version", prog_name="eectl", message="%(prog)s %(version)s"
+)
 @click.pass_context
 def cli(context: click.Context, config: str | None, verbose: int) -> None:
     """Run workflows whose steps are done by bots.
@@ -105,10 +113,8 @@ def run_async(work: Any) -> int:
             terminated = True
             task.cancel()
 
-        try:
+        with suppress(NotImplementedError):  # Windows has no signal handlers in its loop; Ctrl-C works there
             loop.add_signal_handler(signal.SIGTERM, terminate)
-        except NotImplementedError:
-            pass  # Windows has no signal handlers in its loop; Ctrl-C works there
         try:
             return int(await work)
         except asyncio.CancelledError:

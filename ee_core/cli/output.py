@@ -24,7 +24,10 @@ def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: s
     if output == "json":
         print_json(list(rows))
         return
-    cells = [[name.upper() for name in columns], *([_cell(row.get(name)) for name in columns] for row in rows)]
+    cells = [
+        [name.upper() for name in columns],
+        *([_cell(row.get(name)) for name in columns] for row in rows),
+    ]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
     for line in cells:
         padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))

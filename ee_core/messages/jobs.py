@@ -14,7 +14,7 @@ class ExecuteJob(Message):
     """`jobs.execute`: run a workflow. A bare JSON string is a workflow's name."""
 
     id: Token | None = None  # the job's id; None: derived from the message's place in the broker
-    workflow: str | dict[str, Any]  # name, name@version, or the definition itself
+    workflow: str | dict[str, Any] | list[Any]  # name, name@version, or the definition itself
     bindings: dict[str, Any] | None = None  # with an inline export form
     inputs: dict[str, Any] = {}
     owner: str = Field(default="", max_length=200)

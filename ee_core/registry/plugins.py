@@ -120,12 +120,16 @@ class Registry:
             PluginContractError: It does not keep its contract.
             ConfigError: It refused its settings. The other methods that open raise the same.
         """
-        broker: Broker = self._open("ee.brokers", name, settings=settings, env=env)
+        broker: Broker = self._open(
+            "ee.brokers", name, settings=settings, namespace=self._settings.namespace, env=env
+        )
         return broker
 
     def open_lock(self, name: str, settings: Mapping[str, Any], env: Env) -> LockProvider:
         """Make the bot-lock provider of a name."""
-        lock: LockProvider = self._open("ee.locks", name, settings=settings, env=env)
+        lock: LockProvider = self._open(
+            "ee.locks", name, settings=settings, namespace=self._settings.namespace, env=env
+        )
         return lock
 
     def open_journal(self, name: str, settings: Mapping[str, Any], env: Env) -> Journal:

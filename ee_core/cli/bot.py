@@ -1,0 +1,81 @@
+"""`eectl bot`: bots of their own processes, and who is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ee_core.cli.main import run_async
+from ee_core.cli.output import print_rows, say
+from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
+
+
+@click.group()
+def bot() -> None:
+    """Run bots, and see which are there."""
+
+
+@bot.command("run")
+@click.argument("file")
+@click.option("--id", "bot_id", metavar="ID", help="The bot's id; without it the name in the file.")
+@click.option(
+    "--ledgers",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".ee/bots"),
+    show_default=True,
+    help="Folder of ledgers: a bot's memory of what it began.",
+)
+@server_options
+@click.pass_context
+def run_bot(
+    context: click.Context,
+    file: str,
+    bot_id: str | None,
+    ledgers: Path,
+    broker: str | None,
+    server: str | None,
+    namespace: str | None,
+) -> int:
+    """Be the bot that a Python FILE defines, until SIGTERM or Ctrl-C.
+
+    The first signal lets the running attempt finish, the second stops it.
+    """
+    from ee_core.bot.process import serve
+    from ee_core.cli.local import load_bot
+    from ee_core.local.env import SystemEnv
+    from ee_core.messages.subjects import Subjects
+    from ee_core.registry import Registry
+
+    settings = read_settings(context, server_flags(broker, server, namespace))
+    profile = load_bot(file).profile(bot=bot_id)
+    env = SystemEnv()
+    opened = Registry(settings, env).open_broker(settings.broker.name, settings.broker.settings, env)
+    say(f"bot {profile.id} serves {', '.join(sorted(profile.activities))}; Ctrl-C to leave")
+
+    async def be() -> int:
+        await serve(profile, broker=opened, subjects=Subjects(settings.namespace), env=env, folder=ledgers)
+        return 0
+
+    return run_async(be())
+
+
+@bot.command("list")
+@server_options
+@output_option
+@click.pass_context
+def list_bots(
+    context: click.Context, broker: str | None, server: str | None, namespace: str | None, output: str
+) -> int:
+    """List bots and workers as the engine sees them."""
+    from ee_core.messages.jobs import QueryJobs
+
+    settings = read_settings(context, server_flags(broker, server, namespace))
+
+    async def ask() -> int:
+        async with connected(settings) as client:
+            rows = await client.query(QueryJobs(what="bots"))
+        print_rows(rows, ("bot", "kind", "state", "activities", "labels", "job", "visit"), output)
+        return 0
+
+    return run_async(ask())

@@ -1,0 +1,84 @@
+"""`eectl engine`: an engine in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ee_core.cli.main import run_async
+from ee_core.cli.output import say
+from ee_core.cli.session import read_settings, server_flags, server_options
+
+if TYPE_CHECKING:
+    from ee_core.config import Settings
+    from ee_core.engine import Engine
+
+DATA = Path(".ee")  # where `up` and `engine run` keep things, unless they are told otherwise
+JOURNAL = "journal.sqlite"
+
+
+@click.group()
+def engine() -> None:
+    """Run an engine."""
+
+
+@engine.command("run")
+@click.option(
+    "--journal", metavar="FILE", help="The journal's file; without it journal.path, else .ee/journal.sqlite."
+)
+@click.option(
+    "--workflows",
+    metavar="FOLDER",
+    help="Folder of workflow files; without it catalogue.folder, else ./workflows.",
+)
+@server_options
+@click.pass_context
+def run_engine(
+    context: click.Context,
+    journal: str | None,
+    workflows: str | None,
+    broker: str | None,
+    server: str | None,
+    namespace: str | None,
+) -> int:
+    """Run an engine until SIGTERM or Ctrl-C; open jobs go on at the next start."""
+    flags = server_flags(broker, server, namespace) | {"catalogue.folder": workflows, "journal.path": journal}
+    return run_async(_run(with_journal_path(context, flags)))
+
+
+def with_journal_path(context: click.Context, flags: dict[str, str | None]) -> Settings:
+    """Read the settings; a SQLite journal without a place gets the usual one."""
+    settings = read_settings(context, flags)
+    if settings.journal.name == "sqlite" and "path" not in settings.journal.settings:
+        ensure_folder(DATA)
+        settings = read_settings(context, flags | {"journal.path": str(DATA / JOURNAL)})
+    return settings
+
+
+async def _run(settings: Settings) -> int:
+    from ee_core.engine import open_engine, open_parts
+    from ee_core.local.env import SystemEnv
+
+    async with open_parts(settings, SystemEnv()) as parts, open_engine(parts) as running:
+        say(f"engine {running.id} on broker {settings.broker.name!r}; Ctrl-C to stop")
+        say_resumed(running)
+        await running.wait_stopped()
+    return 0
+
+
+def say_resumed(running: Engine) -> None:
+    """Say which jobs go on, and where."""
+    for job in running.adopted:
+        driver = running.jobs.find(job)
+        if driver is not None:
+            say(f"resumed: job {job} ({driver.job.name}) at {', '.join(driver.job.live) or 'its end'}")
+    for job, error in running.jobs.parked.items():
+        say(f"parked: job {job}: {error}")
+
+
+def ensure_folder(path: Path) -> Path:
+    """Make a folder for data that only its owner may read."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path

@@ -1,0 +1,94 @@
+"""Workflow files and inputs as the command line gives them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ee_core.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ee_core.definitions import Definition
+    from ee_core.model.workflow import Workflow
+    from ee_core.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowFile:
+    """A file that loaded, and what a command sends of it."""
+
+    definition: Definition
+    content: Any  # as plain JSON: what goes into `jobs.execute`
+    bindings: Any  # likewise, or None
+
+
+def read_file(path: str) -> bytes:
+    """Read a file, or stdin for ``-``.
+
+    Raises:
+        NotFoundError: It is not there, or cannot be read.
+    """
+    if path == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise NotFoundError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def load_file(path: str, bindings: str | None, registry: Registry) -> WorkflowFile:
+    """Load a workflow file with the plugins that are installed here.
+
+    Raises:
+        WorkflowError: It does not load; the text shows every fault in its place.
+    """
+    from ee_core.definitions import load
+    from ee_core.definitions.source import read
+
+    text = read_file(path)
+    bound = read_file(bindings) if bindings else None
+    definition = load(
+        text,
+        place=path,
+        bindings=bound,
+        bindings_place=bindings or "",
+        activities=registry.installed_activities(),
+        language=registry.open_expressions,
+    )
+    content = read(text, path).plain
+    return WorkflowFile(definition, content, read(bound, str(bindings)).plain if bound is not None else None)
+
+
+def parse_inputs(pairs: Sequence[str], file: str | None, workflow: Workflow | None = None) -> dict[str, Any]:
+    """Read ``-i name=value`` and ``-I FILE``.
+
+    A value is JSON if it is JSON, else text; where the workflow declares text it stays text.
+
+    Raises:
+        InputError: A pair has no ``=``, or the file holds no JSON object.
+    """
+    inputs: dict[str, Any] = {}
+    if file:
+        loaded = _from_json(read_file(file).decode("utf-8", "replace"))
+        if not isinstance(loaded, dict):
+            raise InputError(f"{file} must hold one JSON object with the inputs by name")
+        inputs.update(loaded)
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or not name:
+            raise InputError(f"input {pair!r} is not of the form name=value")
+        declared = workflow.inputs.get(name) if workflow else None
+        inputs[name] = text if declared is not None and declared.type == "string" else _from_json(text)
+    return inputs
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

