@@ -7,6 +7,7 @@ The engine reports most run-time errors as a value of type ERROR and some by rai
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +42,7 @@ class CelProgram:
 
     def evaluate(self, scope: Scope) -> Any:
         """Return the value, as `ee_core.model.expression.Program` says."""
-        data = {name: scope[name] for name in self.references if name in scope}
+        data = _read(scope, self.references)
         try:
             if self.tree.joins or self.tree.gathers:
                 guard_loops(self.tree, data)
@@ -86,6 +87,15 @@ class CelProgram:
                     owner = ".".join(each.text for each in chain.words[:place])
                     return self._error(f"{owner!r} has no key {key!r}", word.start + 1)
         return self._error(f"there is no key {key!r}")
+
+
+def _read(scope: Scope, names: tuple[str, ...]) -> dict[str, Any]:
+    data = {}
+    for name in names:
+        # Asked once, not `in` first: a scope may have to put a value together.
+        with suppress(KeyError):
+            data[name] = scope[name]
+    return data
 
 
 def _reads(chain: Chain, name: str) -> bool:

@@ -1,0 +1,15 @@
+"""Text to workflows: files in the native and the platform's export form, their faults, and job inputs.
+
+Everything here runs before a job exists. What comes out is plain data of `ee_core.model.workflow`; an engine that
+starts again needs only `compile_expressions`.
+"""
+
+from __future__ import annotations
+
+from ee_core.definitions.compiling import compile_expressions
+from ee_core.definitions.diagnostics import Diagnostic, render
+from ee_core.definitions.expansion import expand_node
+from ee_core.definitions.inputs import check_inputs
+from ee_core.definitions.loading import Definition, load
+
+__all__ = ["Definition", "Diagnostic", "check_inputs", "compile_expressions", "expand_node", "load", "render"]

@@ -1,0 +1,82 @@
+"""What an activity node says about its work, in the native form and in a bindings file alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ee_core.definitions.members import CODE_MISSING, wrong_type
+from ee_core.model.workflow import Activity, BotSelector, Retry, Timeouts
+
+if TYPE_CHECKING:
+    from ee_core.definitions.draft import Places
+    from ee_core.definitions.members import Members
+    from ee_core.model.ids import NodeId
+
+KEYS: Final = ("activity", "with", "bot", "timeout", "retry")
+
+_MAX_ATTEMPTS: Final = 1000
+
+
+def read_activity(members: Members, places: Places, node: NodeId, *, fail_job: bool = True) -> Activity:
+    """Read the keys of `KEYS`; what the type says of itself is not known here."""
+    named = members.values.get("activity")
+    kind = members.text("activity")
+    if named is not None:
+        places.types[node] = named.place
+        if named.value == "":
+            members.report.error(
+                CODE_MISSING, named.place, "the activity has no type", "name it, as in activity: http"
+            )
+    given = members.values.get("with")
+    if given is not None:
+        places.inputs[node] = given
+    return Activity(
+        type=kind,
+        input=given.plain() if given is not None else None,
+        bot=_read_bot(members, places, node),
+        timeouts=_read_timeouts(members),
+        retry=_read_retry(members),
+        fail_job=fail_job,
+    )
+
+
+def _read_bot(members: Members, places: Places, node: NodeId) -> BotSelector:
+    bot = members.mapping("bot", "a bot")
+    if bot is None:
+        return BotSelector()
+    bot.check_keys(("id", "pool", "labels", "same_as"))
+    if "same_as" in bot.values:
+        places.same_as[node] = bot.values["same_as"].place
+    return BotSelector(
+        id=bot.text("id"), pool=bot.text("pool"), labels=bot.texts("labels"), same_as=bot.text("same_as")
+    )
+
+
+def _read_timeouts(members: Members) -> Timeouts:
+    default = Timeouts()
+    timeouts = members.mapping("timeout", "a timeout")
+    if timeouts is None:
+        return default
+    timeouts.check_keys(("bot", "accept", "heartbeat", "run"))
+    return Timeouts(
+        bot_ms=timeouts.duration_ms("bot", default.bot_ms),
+        accept_ms=timeouts.duration_ms("accept", default.accept_ms) or default.accept_ms,
+        heartbeat_ms=timeouts.duration_ms("heartbeat", default.heartbeat_ms) or default.heartbeat_ms,
+        run_ms=timeouts.duration_ms("run", default.run_ms),
+    )
+
+
+def _read_retry(members: Members) -> Retry:
+    default = Retry()
+    retry = members.mapping("retry", "a retry")
+    if retry is None:
+        return default
+    retry.check_keys(("attempts", "delay", "backoff", "max_delay"))
+    if not retry.values:
+        wrong_type(members.report, retry.item, "retry", "attempts, delay, backoff or max_delay")
+    return Retry(
+        attempts=retry.whole("attempts", default.attempts, least=1, most=_MAX_ATTEMPTS),
+        delay_ms=retry.duration_ms("delay", default.delay_ms) or default.delay_ms,
+        backoff=retry.number("backoff", default.backoff, least=1, most=1000),
+        max_delay_ms=retry.duration_ms("max_delay", default.max_delay_ms) or default.max_delay_ms,
+    )

@@ -1,0 +1,114 @@
+"""Expressions of a draft: compiled, with every fault at the place where the author wrote the wrong word.
+
+======== ==========================================================================
+code     meaning
+======== ==========================================================================
+EE-W301  the expression does not compile
+EE-W302  a ``${`` that cannot be read
+EE-W303  the expression language cannot be used
+EE-W304  a node is read that is not on every path to the reader (a warning)
+======== ==========================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ee_core.contracts.expression import Fault
+from ee_core.definitions.names import names_of
+from ee_core.definitions.ways import Ways
+from ee_core.errors import PluginError, TemplateError
+from ee_core.model import template
+from ee_core.model.ids import NodeId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ee_core.contracts.expression import Language
+    from ee_core.definitions.diagnostics import Place, Report
+    from ee_core.definitions.draft import Draft
+    from ee_core.definitions.items import Item
+    from ee_core.model.expression import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An expression where it stands."""
+
+    node: NodeId
+    source: str
+    item: Item  # the text that holds it
+    offset: int  # into that text
+    is_condition: bool
+
+    def place(self, offset: int = 0, span: int = 0) -> Place:
+        """Return the place of a part of the source, or of all of it."""
+        return self.item.place_in(self.offset + offset, span or len(self.source))
+
+
+def compile_draft(
+    draft: Draft, language: Language | Callable[[str], Language], report: Report
+) -> list[tuple[Written, Program]]:
+    """Compile every expression; what does not compile is in the report."""
+    written = [*_iter_conditions(draft), *_iter_inputs(draft, report)]
+    if not written:
+        return []  # such a workflow needs no language
+    try:
+        opened = language(draft.workflow.language) if callable(language) else language
+    except PluginError as error:
+        report.error("EE-W303", written[0].place(), f"expressions cannot be compiled: {error}")
+        return []
+    names = names_of(draft.workflow)
+    programs = []
+    for each in written:
+        found = opened.compile(each.source, names, want_bool=each.is_condition)
+        if isinstance(found, Fault):
+            _report_fault(each, found, report)
+        else:
+            programs.append((each, found))
+    return programs
+
+
+def _iter_conditions(draft: Draft) -> Iterator[Written]:
+    for (node, slot), item in draft.places.conditions.items():
+        del slot
+        if isinstance(item.value, str):
+            yield Written(node, item.value, item, 0, is_condition=True)
+
+
+def _iter_inputs(draft: Draft, report: Report) -> Iterator[Written]:
+    for node, item in draft.places.inputs.items():
+        try:
+            parsed = template.parse(item.plain())
+        except TemplateError as error:
+            report.error("EE-W302", item.at(error.path).place_in(error.offset, 2), str(error))
+            continue
+        for source in parsed.sources:
+            yield Written(node, source.text, item.at(source.path), source.offset, is_condition=False)
+
+
+def _report_fault(written: Written, fault: Fault, report: Report) -> None:
+    lines = written.source.split("\n")
+    offset = sum(len(line) + 1 for line in lines[: fault.line - 1]) + fault.column - 1
+    hint = f"did you mean {fault.hint!r}?" if fault.hint else ""
+    report.error("EE-W301", written.place(offset, fault.length), f"expression: {fault.message}", hint)
+
+
+def report_unsure_reads(draft: Draft, programs: list[tuple[Written, Program]], report: Report) -> None:
+    """Warn about outputs and errors that may not be there when they are read, unless the source asks first."""
+    ways = Ways(draft.workflow)
+    for written, program in programs:
+        for name in program.references:
+            head, _, rest = name.partition(".")
+            node, _, member = rest.partition(".")
+            asks = f"nodes.{node}.visits" in program.references or "has(" in written.source
+            if head != "nodes" or member not in {"output", "error"} or asks:
+                continue
+            if ways.can_miss(NodeId(node), before=written.node, is_after=written.is_condition):
+                place = written.place(max(0, written.source.find(name)), len(name))
+                message = (
+                    f"{name} is read at node {written.node!r}, which a job can come to without node {node!r}"
+                )
+                hint = f"ask first, as in has({name}) && ..., or lead all paths through {node!r}"
+                report.warn("EE-W304", place, message, hint)

@@ -1,0 +1,165 @@
+"""Text to a definition: a workflow that can be executed, its content and its hash, and what there is to say about it.
+
+One form after the other is tried for size, never guessed from a file's name. All that can be known before a job
+starts is checked here, and told at once with its place; nothing is looked up but the given activity types and the
+given language, so that loading the same text twice gives the same hash.
+
+What is not checked: an activity's input and the keys of its output against the schemas of its type.
+
+======== ==========================================================================
+code     meaning
+======== ==========================================================================
+EE-W401  nothing here serves the activity type (a warning)
+EE-W402  a StatelessActivity is bound to a type that needs a bot
+======== ==========================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ee_core.definitions import export, native, source
+from ee_core.definitions.bindings import apply_bindings, warn_unbound
+from ee_core.definitions.diagnostics import Diagnostic, Report, did_you_mean
+from ee_core.definitions.expansion import expand_node
+from ee_core.definitions.expressions import compile_draft, report_unsure_reads
+from ee_core.model import soundness
+from ee_core.model.workflow import Activity, content_hash, to_content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ee_core.contracts.activity import ActivityType
+    from ee_core.contracts.expression import Language
+    from ee_core.definitions.draft import Draft
+    from ee_core.definitions.export import ExpandNode
+    from ee_core.definitions.items import Item
+    from ee_core.model.ids import WorkflowHash
+    from ee_core.model.workflow import Node, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A workflow that has been loaded."""
+
+    workflow: Workflow
+    content: bytes  # canonical JSON: what is stored
+    hash: WorkflowHash
+    diagnostics: tuple[Diagnostic, ...] = ()  # warnings, by place
+    extras: dict[str, Any] = field(default_factory=dict)  # of an export file: the whole document; not hashed
+
+
+def load(
+    text: bytes,
+    *,
+    place: str,
+    bindings: bytes | None = None,
+    bindings_place: str = "the bindings",
+    activities: Mapping[str, ActivityType],
+    language: Language | Callable[[str], Language],
+    expand: ExpandNode = expand_node,
+) -> Definition:
+    """Load a workflow from a file of any form.
+
+    Args:
+        text: The file's bytes, at most 1 MiB.
+        place: Its name, for messages; an export file without a name of its own is called after it.
+        bindings: For the export form: which activity types stand for its activity ids.
+        bindings_place: Likewise for messages.
+        activities: The activity types that are installed, by name.
+        language: The expression language, or what opens it by name; opened only when there are expressions.
+        expand: The hook `ee_expand_node`; asked for the node types of the export form that are no core kinds.
+
+    Raises:
+        WorkflowError: It cannot be executed; the text shows every fault with its place, and
+            ``diagnostics`` holds them.
+    """
+    report = Report()
+    draft = _read_form(source.read(text, place), report, expand)
+    if bindings is not None:
+        apply_bindings(draft, source.read(bindings, bindings_place, may_be_empty=True), report)
+    warn_unbound(draft, report)
+    _resolve_types(draft, activities, report)
+    is_well_formed = not report.has_errors
+    programs = compile_draft(draft, language, report)
+    if is_well_formed:
+        # A part that could not be read would be missed by every path through it.
+        _report_soundness(draft, report)
+        report_unsure_reads(draft, programs, report)
+    report.raise_errors()
+    content = to_content(draft.workflow)
+    return Definition(draft.workflow, content, content_hash(content), report.sorted(), draft.extras)
+
+
+def _read_form(root: Item, report: Report, expand: ExpandNode) -> Draft:
+    is_native = isinstance(root.value, dict) and ("ee" in root.value or isinstance(_nodes_of(root), dict))
+    nodes = None if is_native else export.find_nodes(root)
+    if is_native:
+        draft = native.read_native(root, report)
+    elif nodes is not None:
+        draft = export.read_export(root, nodes, report, expand)
+    else:
+        message = "this is no workflow: it has neither 'ee: 1' and 'nodes', nor a 'workflow' list"
+        report.error("EE-W209", root.text.place_at(root.start), message, "begin with ee: 1")
+        report.raise_errors()
+        raise AssertionError("an error was reported and not raised")
+    return draft
+
+
+def _nodes_of(root: Item) -> object:
+    nodes = root.value.get("nodes") if isinstance(root.value, dict) else None
+    return nodes.value if nodes is not None else None
+
+
+def _resolve_types(draft: Draft, activities: Mapping[str, ActivityType], report: Report) -> None:
+    """Store what the activity types say of themselves (R9a), and leave out what is a default (R25)."""
+    nodes = tuple(
+        msgspec.structs.replace(node, activity=_resolve(node, node.activity, draft, activities, report))
+        if node.activity is not None
+        else node
+        for node in draft.workflow.nodes
+    )
+    draft.workflow = msgspec.structs.replace(draft.workflow, nodes=nodes)
+
+
+def _resolve(
+    node: Node, activity: Activity, draft: Draft, activities: Mapping[str, ActivityType], report: Report
+) -> Activity:
+    activity = _canonical(activity)
+    if not activity.type:
+        return activity
+    place = draft.places.types.get(node.id) or draft.places.of(node.id)
+    found = activities.get(activity.type)
+    if found is None:
+        message = f"no plugin here serves the activity type {activity.type!r}; a bot must"
+        report.warn("EE-W401", place, message, did_you_mean(activity.type, activities))
+    stateless = idempotent = False
+    if found is not None:
+        traits = found.traits_for(activity.input)
+        stateless, idempotent = traits.stateless, traits.idempotent
+    if activity.stateless and not stateless:
+        message = f"node {node.name or node.id!r} is a StatelessActivity, but {activity.type!r} needs a bot"
+        report.error("EE-W402", place, message, "bind it to a stateless type, or make it an Activity")
+    return msgspec.structs.replace(activity, stateless=stateless, idempotent=idempotent)
+
+
+def _canonical(activity: Activity) -> Activity:
+    """Put the default objects in place of equal ones: the encoder leaves out the former only."""
+    default = Activity(type="")
+    same = {
+        name: getattr(default, name)
+        for name in ("bot", "timeouts", "retry")
+        if getattr(activity, name) == getattr(default, name)
+    }
+    return msgspec.structs.replace(activity, **same)
+
+
+def _report_soundness(draft: Draft, report: Report) -> None:
+    for finding in soundness.check(draft.workflow):
+        place = draft.places.of(finding.node, finding.slot)
+        if finding.code == "EE-W111" and finding.node in draft.places.same_as:
+            place = draft.places.same_as[finding.node]
+        report.add(finding.code, finding.severity, place, finding.text, finding.hint)

@@ -1,0 +1,73 @@
+"""Whether a job can come to a node without another one: what an expression may find missing.
+
+A cautious guess for a warning. A join that waits for all its inputs is come to only when each input can be: what
+one branch did is known after it. That an input of a `reachable` join may be skipped is left out of account.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ee_core.errors import WorkflowError
+from ee_core.model.graph import build
+from ee_core.model.workflow import NodeKind
+
+if TYPE_CHECKING:
+    from ee_core.model.graph import Graph
+    from ee_core.model.ids import NodeId
+    from ee_core.model.workflow import Workflow
+
+
+class Ways:
+    """The ways through one workflow; each question about a node is worked out once."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self._workflow = workflow
+        self._graph: Graph | None
+        try:
+            self._graph = build(workflow)
+        except WorkflowError:
+            self._graph = None  # soundness has told already
+        self._without: dict[NodeId, frozenset[int]] = {}
+
+    def can_miss(self, node: NodeId, *, before: NodeId, is_after: bool) -> bool:
+        """Return whether a token can be at a node while another has never ended.
+
+        Args:
+            node: The one that is read.
+            before: The one that reads.
+            is_after: It reads when it has ended itself, as the conditions of its pointers do.
+        """
+        if self._graph is None or node not in self._graph.index:
+            return False
+        if is_after and node == before:
+            return False
+        if node not in self._without:
+            self._without[node] = self._come_to_without(self._graph.index[node])
+        return self._graph.index[before] in self._without[node]
+
+    def _come_to_without(self, avoided: int) -> frozenset[int]:
+        """Return the nodes that a token can come to without passing through another."""
+        graph = self._graph
+        if graph is None:
+            return frozenset()
+        come = {graph.start}
+        filled: dict[int, set[int]] = {}
+        walk = [graph.start]
+        while walk:
+            number = walk.pop()
+            if number == avoided:
+                continue  # one may be at the node itself, but not behind it
+            for arrow in graph.out[number]:
+                target = graph.arrows[arrow].target
+                filled.setdefault(target, set()).add(arrow)
+                if target not in come and len(filled[target]) >= self._wanted(target):
+                    come.add(target)
+                    walk.append(target)
+        return frozenset(come)
+
+    def _wanted(self, number: int) -> int:
+        node = self._workflow.nodes[number]
+        if node.kind is not NodeKind.JOIN or self._graph is None:
+            return 1
+        return node.join if isinstance(node.join, int) else len(self._graph.inputs[number])
