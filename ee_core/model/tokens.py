@@ -31,6 +31,9 @@ from ee_core.model.ids import NodeId, VisitId
 from ee_core.model.limits import MAX_HOPS, MAX_TOKENS, MAX_VISITS
 from ee_core.model.workflow import NodeKind
 
+_SHOWN_POINTERS: Final = 20  # in the detail of an incident
+_SHOWN_CHARACTERS: Final = 500
+
 
 class RunawayError(EngineError):
     """The tokens of a decision do not come to rest within the limits; never leaves the model.
@@ -159,7 +162,8 @@ def _no_branch(draft: Draft, node: int) -> Trouble:
         " retry when what they read has changed, or fail the node",
         {
             "expressions": [
-                {"expression": pointer.when, "pointer": pointer.to} for pointer in content.pointers
+                {"expression": pointer.when[:_SHOWN_CHARACTERS], "pointer": pointer.to}
+                for pointer in content.pointers[:_SHOWN_POINTERS]
             ],
             "values": values_read(programs, scope_of(draft)),
         },

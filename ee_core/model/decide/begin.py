@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from ee_core.errors import ExpressionError
 from ee_core.model.compiled import Rendered, to_rendered
 from ee_core.model.context import scope_of, values_read
@@ -16,7 +18,7 @@ from ee_core.model.limits import MAX_INPUT_BYTES, MAX_RECORD_BYTES
 from ee_core.model.workflow import Activity
 
 # What msgspec raises for a value that is no JSON: a lone surrogate, a key that is no text, an integer too large.
-NOT_JSON: Final = (TypeError, ValueError, OverflowError, RecursionError)
+_NOT_JSON: Final = (TypeError, ValueError, OverflowError, RecursionError)
 _EVENTS_BYTES: Final = 8192  # left for the events around the payload of a record
 
 
@@ -69,6 +71,14 @@ def assign(
     )
 
 
+def json_size(value: Any) -> int | None:
+    """Return how many bytes a value has as JSON, None if it is none."""
+    try:
+        return len(msgspec.json.encode(value))
+    except _NOT_JSON:
+        return None
+
+
 def _activity(draft: Draft, node: int) -> Activity:
     activity = draft.workflow.nodes[node].activity
     if activity is None:
@@ -86,7 +96,7 @@ def _render(draft: Draft, node: int) -> Rendered | Trouble:
             rendered = to_rendered(template.render(scope_of(draft)))
         except ExpressionError as error:
             return _broken(draft, node, error)
-        except NOT_JSON as error:
+        except _NOT_JSON as error:
             return _broken(draft, node, ExpressionError(f"the input is no JSON value: {error}"))
     limit = min(MAX_INPUT_BYTES, MAX_RECORD_BYTES - _EVENTS_BYTES - draft.payload_bytes)
     return rendered if rendered.size <= limit else _oversize(draft, node, rendered, limit)

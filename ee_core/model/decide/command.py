@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ee_core.model.decide.begin import json_size
 from ee_core.model.decide.ignored import Ignored
 from ee_core.model.decide.token import begin_job, conclude
 from ee_core.model.draft import Draft
@@ -29,6 +30,7 @@ def decide_execute(job: Job, fact: ExecuteCommanded) -> tuple[AnyEvent, ...] | I
     if fact.hold:
         return (accepted,)
     draft = Draft(job, fact.at_us, accepted)
+    draft.payload_bytes += json_size(fact.inputs) or 0
     begin_job(draft)
     return conclude(draft)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ee_core.model import tokens
+from ee_core.model.decide.begin import json_size
 from ee_core.model.decide.ignored import Ignored
-from ee_core.model.decide.response import json_size
 from ee_core.model.decide.token import (
     conclude,
     fail,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from ee_core.model.decide.begin import NOT_JSON, assign
+from ee_core.model.decide.begin import assign, json_size
 from ee_core.model.decide.ignored import Ignored
 from ee_core.model.decide.token import conclude, fail, succeed
 from ee_core.model.draft import Draft, Trouble
@@ -186,14 +184,6 @@ def _decide_late(visit: Visit, attempt: Attempt, fact: ResponseReceived) -> Deci
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------
-
-
-def json_size(value: Any) -> int | None:
-    """Return how many bytes a value has as JSON, None if it is none."""
-    try:
-        return len(msgspec.json.encode(value))
-    except NOT_JSON:
-        return None
 
 
 def _bad_output(size: int | None) -> Error:

@@ -1,0 +1,100 @@
+"""R4: queues, what is awaited, what is stuck; the enumeration over all small graphs is a property test."""
+
+import pytest
+
+from ee_core.model.events import Choice
+
+
+def test_r04_tokens_of_one_input_queue_up_and_are_taken_one_by_one(flow):
+    shape = flow().parallel("p", "a1 a2 b").activity("a1", "a").activity("a2", "a").parallel("a", "j")
+    stage = shape.activity("b", "c d").parallel("c", "j").activity("d", "j").join("j", "last", "all")
+    stage = shape.activity("last").stage()
+
+    stage.succeed("a1#1", "a2#1")
+    assert stage.job.queued == 2
+
+    stage.succeed("b#1")
+    assert stage.job.queued == 3
+    assert "j#1" not in stage.statuses
+
+    stage.succeed("d#1")
+    assert stage.statuses["last#1"] == "AwaitingBotResponse"
+    assert stage.job.queued == 1
+    assert stage.incident[0] == "JoinStuck"
+
+
+@pytest.mark.parametrize("rule", ["all", 2])
+def test_r04_a_join_that_cannot_become_ready_opens_an_incident(flow, rule):
+    shape = flow().inclusive("i", "a b?False").activity("a", "j").activity("b", "j").join("j", "end", rule)
+    stage = shape.end().stage()
+
+    stage.succeed("a#1")
+
+    assert stage.incident == ("JoinStuck", ("fail", "fire_join"))
+    assert stage.waits == ["operator:i1"]
+
+
+def test_r04_a_stuck_join_fires_when_an_operator_says_so(flow):
+    shape = flow().inclusive("i", "a b?False").activity("a", "j").activity("b", "j").join("j", "end", "all")
+    stage = shape.end().stage()
+    stage.succeed("a#1")
+
+    stage.answer(Choice.FIRE_JOIN)
+
+    assert stage.end == ("succeeded", "end", 0)
+
+
+@pytest.mark.parametrize(("on_failure", "by"), [("stop", "operator"), ("finish", "exhausted")])
+def test_r04_a_stuck_join_that_is_failed_fails_the_job(flow, on_failure, by):
+    shape = flow().inclusive("i", "a b?False").activity("a", "j").activity("b", "j").join("j", "end", "all")
+    stage = shape.end().having(on_failure=on_failure).stage()
+    stage.succeed("a#1")
+
+    stage.answer(Choice.FAIL)
+
+    assert stage.end == ("failed", by, 0)
+    assert stage.statuses["j#1"] == "Failed"
+
+
+def test_r04_tokens_of_a_stuck_join_travel_so_the_join_behind_it_waits(flow):
+    shape = flow().parallel("p", "i c").inclusive("i", "a b?False").activity("a", "j").activity("b", "j")
+    shape.join("j", "k", "all").activity("c", "k").join("k", "end", "all").end()
+    stage = shape.stage()
+
+    stage.succeed("a#1", "c#1")
+
+    assert [incident.node for incident in stage.job.incidents.values()] == ["j"]
+    stage.answer(Choice.FIRE_JOIN)
+    assert stage.end == ("succeeded", "end", 0)
+
+
+def test_r04_a_stuck_join_that_becomes_ready_closes_its_incident(flow):
+    """`one` gets nothing from `x`; only the join behind another stuck join can still fill it."""
+    shape = flow().parallel("p", "a i").activity("a", "one").inclusive("i", "b c?False").activity("b", "two")
+    shape.activity("c", "two").join("two", "one", "all").join("one", "end", "all").end()
+    stage = shape.stage()
+
+    stage.succeed("a#1", "b#1")
+    assert [incident.node for incident in stage.job.incidents.values()] == ["two"]
+
+    stage.answer(Choice.FIRE_JOIN)
+    assert stage.end == ("succeeded", "end", 0)
+
+
+def test_r04_a_token_in_an_incident_still_travels(flow):
+    shape = flow().parallel("p", "a x").activity("a", "j").exclusive("x", "j?False").join("j", "end").end()
+    stage = shape.stage()
+
+    stage.succeed("a#1")
+
+    assert stage.incident[0] == "NoBranchTaken"
+    assert stage.job.queued == 1
+
+
+def test_r04_the_join_of_lowest_rank_fires_first_and_both_once(flow):
+    shape = flow().parallel("p", "a b").activity("a", "near").activity("b", "near far").join("near", "far")
+    stage = shape.join("far", "last").activity("last", "end").end().stage()
+
+    stage.succeed("a#1", "b#1")
+
+    assert [e.visit for e in stage.events if type(e).__name__ == "JoinFired"] == ["near#1", "far#1"]
