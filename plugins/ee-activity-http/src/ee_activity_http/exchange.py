@@ -1,0 +1,151 @@
+"""Sends one request to an address that was judged, and follows redirects of safe methods the same way.
+
+The URL that httpx gets holds the address; the header Host and the name that TLS checks are the host's. No proxy, no
+cookie and no password file of the machine takes part.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from ee_core.errors import PermanentActivityError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Callable
+
+    from ee_activity_http.egress import Egress
+    from ee_activity_http.request import HttpInput
+
+MAX_REDIRECTS: Final = 5
+_CONNECT_S: Final = 10.0  # for one address; the time for everything is the caller's
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_KEPT_ABROAD: Final = frozenset({"accept", "accept-language", "accept-encoding", "user-agent"})
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a request came; what may have happened follows from it."""
+
+    on_sent: Callable[[], None]  # called when the whole request was handed to the system
+    began: bool = False  # a byte of a request may have left: the server may have acted
+    sent: bool = False  # all of it did
+    tried: list[str] = field(default_factory=list)  # addresses, for messages
+
+    async def trace(self, event: str, _info: dict[str, Any]) -> None:
+        """Follow httpcore's events."""
+        if event.endswith(".send_request_headers.started"):
+            self.began = True
+        elif event.endswith(".send_request_body.complete"):
+            self.sent = True
+            self.on_sent()
+
+
+@asynccontextmanager
+async def exchange(
+    request: HttpInput, headers: dict[str, str], egress: Egress, trust: ssl.SSLContext, progress: Progress
+) -> AsyncIterator[httpx.Response]:
+    """Send a request and give its answer, the body not yet read.
+
+    Raises:
+        ActivityError: The destination is not allowed, has no address, or redirects badly.
+        httpx.TransportError: The network failed.
+    """
+    url = _check_url(request.url)
+    async with httpx.AsyncClient(
+        verify=trust, trust_env=False, timeout=httpx.Timeout(None, connect=_CONNECT_S)
+    ) as client:
+        client.headers.clear()
+        for _ in range(MAX_REDIRECTS + 1):
+            addresses = await egress.resolve(_host(url), _port(url))
+            response = await _send(client, request, url, headers, addresses, progress)
+            try:
+                target = _redirect(request, url, response)
+                if target is None:
+                    yield response
+                    return
+            finally:
+                await response.aclose()
+            if (target.scheme, target.host, _port(target)) != (url.scheme, url.host, _port(url)):
+                headers = {name: value for name, value in headers.items() if name in _KEPT_ABROAD}
+            url = target
+        raise PermanentActivityError(
+            f"more than {MAX_REDIRECTS} redirects, the last to {_place(url)}", code="redirects"
+        )
+
+
+async def _send(
+    client: httpx.AsyncClient,
+    request: HttpInput,
+    url: httpx.URL,
+    headers: dict[str, str],
+    addresses: list[str],
+    progress: Progress,
+) -> httpx.Response:
+    """Send to the first address that takes a connection; nothing has left before that."""
+    body, _ = request.to_body()
+    for place, address in enumerate(addresses, 1):
+        progress.tried.append(address)
+        message = client.build_request(
+            request.method,
+            url.copy_with(host=address),
+            headers={**headers, "host": url.netloc.decode("ascii")},
+            content=body,
+            extensions={"sni_hostname": _host(url), "trace": progress.trace},
+        )
+        try:
+            return await client.send(message, stream=True, follow_redirects=False)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            if place == len(addresses):
+                raise
+    raise AssertionError("a host that was resolved has an address")
+
+
+def _redirect(request: HttpInput, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
+    """Return where a safe request is sent on to; other methods get the redirect as their answer."""
+    if response.status_code not in _REDIRECTS or not request.is_safe or "location" not in response.headers:
+        return None
+    try:
+        target = url.join(response.headers["location"])
+    except httpx.InvalidURL as error:
+        raise PermanentActivityError(
+            f"{_place(url)} redirects to no URL: {error}", code="redirects"
+        ) from error
+    if url.scheme == "https" and target.scheme != "https":
+        raise PermanentActivityError(
+            f"{_place(url)} redirects to {_place(target)}, without TLS", code="redirects"
+        )
+    return _check_url(str(target))
+
+
+def _check_url(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise PermanentActivityError(f"url: {error}", code="bad_input") from error
+    if url.scheme not in _PORTS or not url.host:
+        raise PermanentActivityError(
+            f"url must begin with http:// or https:// and a host, not {text[:40]!r}", code="bad_input"
+        )
+    if url.userinfo:
+        raise PermanentActivityError(
+            "url: a user or password does not belong there; use a header", code="bad_input"
+        )
+    return url
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii")
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or _PORTS[url.scheme]
+
+
+def _place(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"  # a query may hold secrets

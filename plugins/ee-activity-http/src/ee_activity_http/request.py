@@ -1,0 +1,105 @@
+"""The input of the activity, and what follows from its method alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from ee_core.errors import PermanentActivityError
+
+Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+
+# Source: RFC 9110, 9.2.1 and 9.2.2. CONNECT and TRACE are no requests that a workflow makes.
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+IDEMPOTENT: Final = SAFE | {"PUT", "DELETE"}
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_BAD_VALUE: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_OURS: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive"}
+)
+
+
+class HttpInput(BaseModel):
+    """One request."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Annotated[
+        Method, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
+    ] = Field(default="GET", description="Written as it is, it says what a repetition may do.")
+    url: str = Field(max_length=8000, description="`http` or `https`; no user or password in it.")
+    headers: dict[str, str] = Field(default={}, description="Names in any case.")
+    json_body: Any = Field(default=None, alias="json", description="Body, written as JSON.")
+    text: str | None = Field(default=None, description="Body, as it is, in UTF-8; not together with `json`.")
+    timeout_s: float | None = Field(
+        default=None, gt=0, description="Seconds for everything: connecting, redirects, the answer."
+    )
+    await_response: bool = Field(
+        default=True, description="False: it is enough that the request was sent; the output has no body."
+    )
+
+    @field_validator("headers")
+    @classmethod
+    def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _TOKEN.fullmatch(name) or _BAD_VALUE.search(value):
+                raise ValueError(f"{name!r} has a name or value that no header can have")
+            if name.lower() in _OURS:
+                raise ValueError(f"{name!r} is set by the client; leave it out")
+        return headers
+
+    @model_validator(mode="after")
+    def _check_body(self) -> Self:
+        if "json_body" in self.model_fields_set and self.text is not None:
+            raise ValueError("json and text are two bodies; give one")
+        return self
+
+    @property
+    def is_safe(self) -> bool:
+        """Nothing happens by it that matters, so a repetition does no harm."""
+        return self.method in SAFE
+
+    def to_body(self) -> tuple[bytes | None, str]:
+        """Return the body and its media type; None and "" without one."""
+        if "json_body" in self.model_fields_set:
+            text = json.dumps(self.json_body, ensure_ascii=False, allow_nan=False)
+            return text.encode(), "application/json"
+        if self.text is not None:
+            return self.text.encode(), "text/plain; charset=utf-8"
+        return None, ""
+
+
+def parse_input(value: Any) -> HttpInput:
+    """Check an input.
+
+    Raises:
+        PermanentActivityError: It does not fit; its code is ``bad_input``.
+    """
+    try:
+        return HttpInput.model_validate(value)
+    except ValidationError as error:
+        parts = [
+            f"{'.'.join(str(step) for step in item['loc']) or 'input'}: {item['msg'][:1].lower()}{item['msg'][1:]}"
+            for item in error.errors(include_url=False, include_input=False)
+        ]
+        raise PermanentActivityError("; ".join(parts), code="bad_input") from None
+
+
+def literal_method(template: Any) -> str:
+    """Return the method that an input as written has; empty when only an expression can tell."""
+    if not isinstance(template, dict):
+        return ""
+    method = template.get("method", "GET")
+    return method.upper() if isinstance(method, str) else ""

@@ -1,0 +1,76 @@
+"""What the operator may set, in the section ``activities.http`` of the configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ee_activity_http.egress import parse_rule
+from ee_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class HttpSettings(BaseModel):
+    """Where requests may go, and how much they may take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allow: tuple[str, ...] = Field(
+        default=(),
+        description="Where requests may go although it is no public address: `HOST`, `*.DOMAIN`, `ADDRESS` or"
+        " `ADDRESS/LENGTH`, each with or without `:PORT`.",
+    )
+    public: bool = Field(
+        default=True,
+        description="Whether any public address may be reached; false: only what `allow` names.",
+    )
+    timeout_s: float = Field(
+        default=30.0, gt=0, description="Seconds for a whole request, when it does not say itself."
+    )
+    answer_s: float = Field(
+        default=2.0,
+        ge=0,
+        description="Seconds to wait for the first line of an answer nobody awaits, so that a refusal is noticed.",
+    )
+    max_response_bytes: int = Field(
+        default=100_000, ge=0, description="Largest body of an answer, after decompression."
+    )
+    ca_file: str | None = Field(
+        default=None, description="File with certificates to trust, in PEM; without it those of `certifi`."
+    )
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("allow")
+    @classmethod
+    def _check(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parse_rule(text)
+        return value
+
+
+def read_settings(section: Mapping[str, Any]) -> HttpSettings:
+    """Check a section of the configuration.
+
+    Raises:
+        ConfigError: It names the key, the value and what was expected.
+    """
+    try:
+        return HttpSettings.model_validate(dict(section))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(["activities.http", *(str(part) for part in first["loc"])])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(HttpSettings.model_fields)
+            raise ConfigError(f"unknown key {key!r}; known are {known}") from None
+        raise ConfigError(
+            f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}"
+        ) from None
