@@ -17,7 +17,7 @@ from ee_core.model.ids import Fence
 if TYPE_CHECKING:
     from ee_core.messages.activity import ActivityAck, ActivityCancel, ActivityRequest
 
-_LAST_N: Final = MAX_INTEGER
+HIGHEST_FENCE: Final = Fence(MAX_INTEGER, MAX_INTEGER)
 
 
 class AttemptKey(NamedTuple):
@@ -55,14 +55,13 @@ class Entry:
         return self.response is not None
 
 
-def bound_of(fence: Fence | None, lease: int, highest: Fence) -> Fence:
-    """Return the highest fence with which a request for an attempt may still come.
+def bound_of(lease: int, highest: Fence) -> Fence:
+    """Return the highest fence that an attempt can have about which a question came.
 
     Args:
-        fence: The attempt's own, when it is known.
-        lease: Of the engine that asked; it has the bot, so the attempt belongs to this lease or an earlier one.
+        lease: Of the engine that asks: it has the bot, so the attempt belongs to this lease or to an earlier one.
     """
-    return fence or Fence(max(lease, highest.lease), _LAST_N)
+    return Fence(max(lease, highest.lease), HIGHEST_FENCE.n)
 
 
 def digest_of(request: ActivityRequest) -> str:

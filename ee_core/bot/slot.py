@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from ee_core.bot.entry import AttemptKey, Entry, bound_of, digest_of
+from ee_core.bot.entry import HIGHEST_FENCE, AttemptKey, Entry, bound_of, digest_of
 from ee_core.bot.judge import Verdict, judge_cancel, judge_claim, judge_question, judge_request
 from ee_core.bot.running import Outcome
 from ee_core.errors import MessageError
@@ -137,7 +137,7 @@ class Slot:
         known = self._ledger.find(key)
         verdict = judge_cancel(known, fence=cancel.fence, running=self._running_key)
         if verdict is Verdict.RECORD_STOP:
-            bound = bound_of(cancel.fence, 0, self._ledger.highest)
+            bound = cancel.fence or HIGHEST_FENCE
             known = Entry(key=key, fence=cancel.fence, bound=bound, reply_to=cancel.reply_to)
             known = self._finish(known, _NEVER)
         return self._rule(verdict, key, cancel.fence, known)
@@ -157,7 +157,7 @@ class Slot:
         known = self._ledger.find(key)
         verdict = judge_question(known, running=self._running_key)
         if verdict is Verdict.RECORD_IDLE:
-            bound = bound_of(None, query.lease, self._ledger.highest)
+            bound = bound_of(query.lease, self._ledger.highest)
             # the answer is `idle`, which the asker repeats if it is lost, so nothing is owed
             self._finish(Entry(key=key, bound=bound, acked=True), _NEVER)
         return self._rule(verdict, key, known.fence if known else None, known, lease=query.lease)
