@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ee_core.model.workflow import Node
 
 
+_MAX_SUGGESTIONS = 20
+
+
 def apply_bindings(draft: Draft, root: Item, report: Report) -> None:
     """Give the draft's activities their types."""
     top = Members(root, "the bindings", report)
@@ -70,10 +73,12 @@ def _warn_unknown(draft: Draft, top: Members, report: Report) -> None:
         node.activity.unbound for node in draft.workflow.nodes if node.activity and node.activity.unbound
     ]
     found = {_key(each) for each in known}
-    for written in top.values:
-        if _key(written) not in found:
-            hint = did_you_mean(written, known, "leave it out, or look at the activity ids of the file")
-            report.warn("EE-W231", top.place_of(written), f"no node has the activity id {written!r}", hint)
+    cure = "leave it out, or look at the activity ids of the file"
+    strays = [written for written in top.values if _key(written) not in found]
+    for number, written in enumerate(strays):
+        # Comparing words is slow, and a bindings file may serve many workflows.
+        hint = did_you_mean(written, known, cure) if number < _MAX_SUGGESTIONS else cure
+        report.warn("EE-W231", top.place_of(written), f"no node has the activity id {written!r}", hint)
 
 
 def _bind(node: Node, by_id: dict[str, Item], draft: Draft, report: Report) -> Node:

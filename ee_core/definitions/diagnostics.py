@@ -31,23 +31,30 @@ if TYPE_CHECKING:
 Severity = Literal["error", "warning"]
 
 MAX_RENDERED: Final = 20
+MAX_ERRORS: Final = 100  # enough for a person; a file made to be wrong must not cost more
 _WIDTH: Final = 100  # columns of a source line that are shown
 
 
 class Text:
     """A file's text, with its name for messages."""
 
-    __slots__ = ("_starts", "content", "file")
+    __slots__ = ("_lines", "_starts", "content", "file")
 
     def __init__(self, file: str, content: str) -> None:
         self.file = file
         self.content = content
+        self._lines: dict[
+            int, str
+        ] = {}  # one object per line: a file of one long line has a thousand diagnostics
         self._starts = [0, *(match.end() for match in re.finditer("\n", content))]
 
     def line(self, number: int) -> str:
         """Return a line by its 1-based number, without its end."""
-        end = self._starts[number] - 1 if number < len(self._starts) else len(self.content)
-        return self.content[self._starts[number - 1] : end].rstrip("\r")
+        found = self._lines.get(number)
+        if found is None:
+            end = self._starts[number] - 1 if number < len(self._starts) else len(self.content)
+            found = self._lines[number] = self.content[self._starts[number - 1] : end].rstrip("\r")
+        return found
 
     def place_at(self, offset: int, span: int = 1) -> Place:
         """Return the place of an offset into the content; the span is cut at the line's end."""
@@ -102,9 +109,14 @@ class Report:
     """Gathers the diagnostics of one loading."""
 
     _found: dict[Diagnostic, None] = field(default_factory=dict)
+    _errors: int = 0
 
     def error(self, code: str, place: Place, message: str, hint: str = "") -> None:
-        """Add an error."""
+        """Add an error.
+
+        Raises:
+            WorkflowError: It was one too many: nothing more is looked for.
+        """
         self.add(code, "error", place, message, hint)
 
     def warn(self, code: str, place: Place, message: str, hint: str = "") -> None:
@@ -125,11 +137,14 @@ class Report:
             shown=place.text.line(place.line),
         )
         self._found[made] = None
+        self._errors += severity == "error"
+        if self._errors >= MAX_ERRORS:
+            self.raise_errors()
 
     @property
     def has_errors(self) -> bool:
         """Whether the definition must not be used."""
-        return any(each.severity == "error" for each in self._found)
+        return self._errors > 0
 
     def sorted(self) -> tuple[Diagnostic, ...]:
         """Return all, by file in order of appearance, then by place."""

@@ -94,7 +94,7 @@ def read_export(root: Item, nodes: Item, report: Report, expand: ExpandNode) -> 
     reader = _Reader(report, Places(nodes.text.place_at(nodes.start)))
     items = nodes.value if isinstance(nodes.value, list) else []
     drafts = [draft for item in items if (draft := reader.read_node(item)) is not None]
-    if not drafts:
+    if not items:
         report.error("EE-W221", nodes.place, "the workflow has no nodes")
     whole = WorkflowDraft(name=name, scope="export", nodes=tuple(drafts))
     expanded = [node for draft in drafts for node in reader.expand(draft, whole, expand)]

@@ -79,13 +79,22 @@ def _iter_conditions(draft: Draft) -> Iterator[Written]:
 
 def _iter_inputs(draft: Draft, report: Report) -> Iterator[Written]:
     for node, item in draft.places.inputs.items():
-        try:
-            parsed = template.parse(item.plain())
-        except TemplateError as error:
-            report.error("EE-W302", item.at(error.path).place_in(error.offset, 2), str(error))
-            continue
-        for source in parsed.sources:
-            yield Written(node, source.text, item.at(source.path), source.offset, is_condition=False)
+        for text in _iter_texts(item):
+            try:
+                sources = template.parse(text.value).sources
+            except TemplateError as error:
+                report.error("EE-W302", text.place_in(error.offset, 2), str(error))
+                continue
+            for source in sources:
+                yield Written(node, source.text, text, source.offset, is_condition=False)
+
+
+def _iter_texts(item: Item) -> Iterator[Item]:
+    if isinstance(item.value, dict | list):
+        for inner in item.value.values() if isinstance(item.value, dict) else item.value:
+            yield from _iter_texts(inner)
+    elif isinstance(item.value, str):
+        yield item
 
 
 def _report_fault(written: Written, fault: Fault, report: Report) -> None:

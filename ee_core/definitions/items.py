@@ -49,23 +49,6 @@ class Item:
             return [item.plain() for item in self.value]
         return self.value
 
-    def at(self, path: tuple[str | int, ...]) -> Item:
-        """Return the item that a path leads to.
-
-        Raises:
-            LookupError: It leads nowhere.
-        """
-        item = self
-        for step in path:
-            value = item.value
-            if isinstance(value, dict) and isinstance(step, str):
-                item = value[step]
-            elif isinstance(value, list) and isinstance(step, int):
-                item = value[step]
-            else:
-                raise LookupError(f"there is no {step!r} in a {type(value).__name__}")
-        return item
-
     def place_in(self, offset: int, span: int = 1) -> Place:
         """Return the place of a character of a text value.
 

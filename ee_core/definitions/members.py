@@ -121,7 +121,7 @@ class Members:
             return choices[0]
         if found.value in choices:
             return str(found.value)
-        listed = " or ".join(choices)
+        listed = ", ".join(choices[:-1]) + f" or {choices[-1]}"
         hint = did_you_mean(str(found.value), choices, f"write {listed}")
         self.report.error(
             CODE_VALUE, found.place, f"{key} is {found.raw.strip()!r:.60}; expected {listed}", hint

@@ -50,7 +50,7 @@ _INPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _RESERVED = frozenset(
     {"in", "true", "false", "null"}
 )  # words of expressions: nothing of that name could be read
-_TYPES: Final = ("any", *(each for each in ("string", "integer", "number", "boolean", "object", "array")))
+_TYPES: Final = ("any", "string", "integer", "number", "boolean", "object", "array")
 
 _Type = Literal["string", "integer", "number", "boolean", "object", "array", "any"]
 
@@ -149,7 +149,7 @@ def _read_node(node: NodeId, item: Item, top: Members, places: Places) -> Node:
     kind = _find_kind(members, places.nodes[node])
     if kind is None:
         return Node(id=node, kind=NodeKind.ACTIVITY)
-    members.check_keys(_KINDS[kind])
+    members.check_keys((*_KINDS[kind], *_KINDS))  # a second kind has been reported
     pointers = _read_pointers(node, members, kind, places)
     return Node(
         id=node,

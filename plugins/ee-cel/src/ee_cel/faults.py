@@ -16,6 +16,8 @@ from ee_core.contracts.expression import Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ee_core.contracts.expression import Names
+
 FUNCTIONS: Final = [
     "all",
     "bool",
@@ -71,8 +73,9 @@ _EXPECTING = re.compile(r" expecting \{.*\}$")
 _STATUS = re.compile(r" \[[A-Z_]+\]$")
 
 
-def explain(text: str, source: str, declared: Mapping[str, str], *, is_open: bool) -> Fault:
+def explain(text: str, source: str, names: Names) -> Fault:
     """Return the fault for what the compiler said about a source."""
+    declared, is_open = names.types, names.open
     match = _ERROR.search(text)
     if match is None or int(match["line"]) < 1:
         return Fault("the expression is nested too deep; the limit is 32", column=1)

@@ -48,6 +48,13 @@ class Chain:
         """The chain without white space."""
         return ".".join(word.text for word in self.words)
 
+    def prefixes(self) -> Iterator[str]:
+        """Walk the names that the chain begins with, shortest first, itself last."""
+        name = ""
+        for word in self.words:
+            name = f"{name}.{word.text}" if name else word.text
+            yield name
+
     def covers(self, offset: int) -> bool:
         """Return whether an offset lies in the chain."""
         last = self.words[-1]
