@@ -5,7 +5,8 @@ same class, and `ee_core.bot.process` adds signals for a process of its own.
 
 A bot leaves in two ways. `drain`: requests are left in the inbox for whoever comes next, the running attempt is
 finished and its response sent. `stop`: the running attempt is asked to stop and given `HostSettings.stop_grace_s`; if
-it does not end, it stays `started` in the ledger, and the next start answers `lost`.
+it does not end, it stays `started` in the ledger, and the next start answers `lost`; the process should end then,
+because a thread may still work.
 """
 
 from __future__ import annotations

@@ -1,0 +1,159 @@
+"""A bot as a process of its own: what signals do, and that there is only one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from ee_core.bot.entry import AttemptKey
+from ee_core.bot.ledger import open_ledger
+from ee_core.local.env import SystemEnv
+from ee_core.messages.activity import ActivityResponse
+
+PROGRAM = """
+import asyncio, logging, sys
+from pathlib import Path
+from ee_core.bot import Bot, Context
+from ee_core.bot.lifetime import HostSettings
+from ee_core.bot.process import serve
+from ee_core.contracts.broker import Channel, ChannelKind
+from ee_core.errors import BrokerUnavailableError
+from ee_core.local.broker import MemoryBroker
+from ee_core.local.env import SystemEnv
+from ee_core.messages.activity import ActivityRequest
+from ee_core.messages.bots import BotHello
+from ee_core.messages.subjects import Subjects
+from ee_core.model.ids import Fence
+
+bot = Bot("pc-7")
+folder = Path(sys.argv[1])
+
+@bot.activity("wait")
+def wait(ctx: Context, go: str):
+    print("begun", flush=True)
+    while not (folder / go).exists():
+        if ctx.wait_for_cancel(0.02):
+            print("told to stop", flush=True)
+            ctx.progress(1)
+    return "gone"
+
+@bot.activity("free", stateless=True, idempotent=True)
+async def free():
+    return 1
+
+async def feed(broker, subjects):
+    while True:
+        try:
+            async with broker.consume(Channel(ChannelKind.BROADCAST, subjects.bots_hello), group="bots") as hellos:
+                async for delivery in hellos:
+                    hello = BotHello.from_bytes(delivery.body)
+                    print(hello.bot, "leaving" if hello.leaving else "here", flush=True)
+                    if hello.bot == "pc-7" and not hello.leaving:
+                        request = ActivityRequest(job="j", node="a", visit="a#1", attempt=1, fence=Fence(7, 1),
+                            ledger=hello.ledger, activity="wait", input={"go": "go"}, idempotency_key="k", reply_to="r")
+                        await broker.publish(Channel(ChannelKind.INBOX, subjects.execute("pc-7")), request.to_bytes())
+            return
+        except BrokerUnavailableError:
+            await asyncio.sleep(0)  # not open yet
+
+async def main():
+    env, subjects = SystemEnv(), Subjects()
+    broker = MemoryBroker(env)
+    async with asyncio.TaskGroup() as tasks:
+        feeder = tasks.create_task(feed(broker, subjects))
+        await serve(bot.profile(), broker=broker, subjects=subjects, env=env, folder=folder,
+                    settings=HostSettings(ack_grace_s=0))
+        feeder.cancel()
+
+asyncio.run(main())
+print("left", flush=True)
+"""
+
+
+@contextmanager
+def bot_process(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process, line: str) -> list[str]:
+    assert process.stdout is not None
+    lines = []
+    for text in process.stdout:
+        lines.append(text.strip())
+        if lines[-1] == line:
+            return lines
+    assert process.stderr is not None
+    raise AssertionError(f"{line!r} never came, but {lines}: {process.stderr.read()}")
+
+
+def kind_in_ledger(folder) -> str | None:
+    with open_ledger(folder / "pc-7.ledger", bot="pc-7", env=SystemEnv()) as ledger:
+        entry = ledger.find(AttemptKey("j", "a#1", 1))
+        assert entry is not None
+        return None if entry.response is None else ActivityResponse.from_bytes(entry.response).kind
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+def test_first_signal_lets_the_attempt_finish(tmp_path, first):
+    with bot_process(tmp_path) as process:
+        read_until(process, "begun")
+        process.send_signal(first)
+        read_until(process, "pc-7 leaving")
+        (tmp_path / "go").touch()
+        lines = read_until(process, "left")
+
+    assert "told to stop" not in lines
+    assert kind_in_ledger(tmp_path) == "succeeded"
+
+
+def test_second_signal_stops_the_attempt(tmp_path):
+    with bot_process(tmp_path) as process:
+        read_until(process, "begun")
+        process.send_signal(signal.SIGTERM)
+        read_until(process, "pc-7 leaving")
+        process.send_signal(signal.SIGTERM)
+        lines = read_until(process, "left")
+
+    assert "told to stop" in lines
+    assert kind_in_ledger(tmp_path) == "stopped"
+
+
+def test_killed_process_leaves_the_attempt_started(tmp_path):
+    with bot_process(tmp_path) as process:
+        read_until(process, "begun")
+        process.kill()
+        process.wait(10)
+
+    assert kind_in_ledger(tmp_path) is None
+
+
+def test_second_process_with_the_same_bot_is_refused(tmp_path):
+    with bot_process(tmp_path) as first:
+        read_until(first, "begun")
+        with bot_process(tmp_path) as second:
+            _, errors = second.communicate(timeout=20)
+
+    assert second.returncode == 1
+    assert "bot 'pc-7' runs already" in errors
+
+
+def test_bot_with_stateless_functions_is_a_worker_too(tmp_path):
+    with bot_process(tmp_path) as process:
+        lines = read_until(process, "begun")
+        lines += read_until(process, "pc-7-any here") if "pc-7-any here" not in lines else []
+
+    assert "pc-7-any here" in lines
