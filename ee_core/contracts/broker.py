@@ -187,7 +187,7 @@ class Broker(Protocol):
 
     def respond(
         self, subject: str, answer: Callable[[bytes], Awaitable[bytes]]
-    ) -> AbstractAsyncContextManager[None]:
+    ) -> AbstractAsyncContextManager[object]:
         """Answer requests on a subject while the context is open; an exception of `answer` is logged, not sent."""
 
     async def close(self) -> None:

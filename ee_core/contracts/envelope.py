@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MAX_SUBJECT_CHARS: Final = 255
-MAX_HEADER_CHARS: Final = 1024
+MAX_HEADER_CHARS: Final = 4096  # names and values of one message together
+MAX_HEADERS: Final = 64
+MAX_HEADER_BYTES: Final = 20 * 1024  # what the above takes at most, with a broker's own few
+MAX_DEDUPE_CHARS: Final = 128
 
 _SUBJECT: Final = re.compile(r"(?:[^\s.*>\x00-\x1f\x7f]+\.)*[^\s.*>\x00-\x1f\x7f]+")
 _PATTERN: Final = re.compile(r"(?:(?:\*|[^\s.*>\x00-\x1f\x7f]+)\.)*(?:\*|>|[^\s.*>\x00-\x1f\x7f]+)")
@@ -55,8 +58,8 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     """Return a copy of headers that arrive anywhere as they were sent.
 
     Raises:
-        MessageError: A name is not ``[a-z0-9-]+``; or a value has control characters, blanks at an end, or more than
-            `MAX_HEADER_CHARS` characters.
+        MessageError: A name is not ``[a-z0-9-]+``; a value has control characters or blanks at an end; or they are
+            more than `MAX_HEADERS` or longer than `MAX_HEADER_CHARS` together.
     """
     if not headers:
         return {}
@@ -65,12 +68,29 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
             raise MessageError(
                 f"header {name!r} is not usable; use lower case, digits and '-', not 'nats-' first"
             )
-        if len(value) > MAX_HEADER_CHARS or not _HEADER_VALUE.fullmatch(value):
+        if not _HEADER_VALUE.fullmatch(value):
             raise MessageError(
-                f"header {name!r} has the value {value!r}; use printable text without blanks at its ends, "
-                f"at most {MAX_HEADER_CHARS} characters"
+                f"header {name!r} has the value {value!r}; use printable text without blanks at its ends"
             )
+    length = sum(len(name) + len(value) for name, value in headers.items())
+    if length > MAX_HEADER_CHARS or len(headers) > MAX_HEADERS:
+        raise MessageError(
+            f"{len(headers)} headers have {length} characters; use at most {MAX_HEADERS} of {MAX_HEADER_CHARS} in all"
+        )
     return dict(headers)
+
+
+def check_dedupe(key: str) -> str:
+    """Return a key for `publish` that any broker can keep.
+
+    Raises:
+        MessageError: Not 1 to `MAX_DEDUPE_CHARS` printable characters without blanks at the ends.
+    """
+    if not key or len(key) > MAX_DEDUPE_CHARS or not _HEADER_VALUE.fullmatch(key):
+        raise MessageError(
+            f"dedupe key {key!r} is not usable; use 1 to {MAX_DEDUPE_CHARS} printable characters without blanks at the ends"
+        )
+    return key
 
 
 def is_pattern(text: str) -> bool:

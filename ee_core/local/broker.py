@@ -14,7 +14,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ee_core.contracts.broker import BrokerTraits, ChannelKind
-from ee_core.contracts.envelope import check_headers, check_pattern, check_subject
+from ee_core.contracts.envelope import check_dedupe, check_headers, check_pattern, check_subject
 from ee_core.errors import BrokerError, BrokerUnavailableError, ConfigError, PayloadTooLargeError
 from ee_core.hookspecs import hookimpl
 from ee_core.local.broadcast import BroadcastReader, Fan
@@ -89,14 +89,15 @@ class MemoryBroker:
         sent_headers = check_headers(headers)
         self._check_size(subject, body)
         kind = channel.kind
-        if dedupe is not None and kind is not ChannelKind.BROADCAST and self._is_repeated(subject, dedupe):
+        is_kept = kind is not ChannelKind.BROADCAST
+        if dedupe is not None and is_kept and self._is_repeated(subject, check_dedupe(dedupe)):
             return
         number = next(self._numbers)
         message = Message(subject, body, sent_headers, number, f"{self._name}/{number}/{self._env.now()}")
-        if kind is ChannelKind.BROADCAST:
-            self._fan.put(message)
-        else:
+        if is_kept:
             self._shelves[kind].put(message)
+        else:
+            self._fan.put(message)
 
     def consume(self, channel: Channel, *, group: str, prefetch: int = 256) -> Reader:
         self._check_open()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 
 import pytest
-
 from ee_nats.server import ServerProcess, find_server
 
 _numbers = itertools.count(1)
@@ -35,3 +34,15 @@ def own_server(nats_binary, tmp_path):
 def prefix():
     """A namespace that no other test has."""
     return f"t{next(_numbers)}"
+
+
+@pytest.fixture
+def drop_connection():
+    """Ends a broker's connection as the end of its process would: without a word, and for good."""
+
+    def drop(broker):
+        client = broker._connection.nc
+        client.options["allow_reconnect"] = False
+        client._transport._io_writer.transport.abort()
+
+    return drop

@@ -9,6 +9,7 @@ three pings; every error that the server tells on the side is logged.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ import nats.aio.client
 import nats.errors
 
 from ee_core.errors import BrokerError, BrokerUnavailableError, ConfigError
+from ee_nats.requests import UNKNOWN, Requests
 from ee_nats.settings import NatsSettings
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Connection:
 
     Attributes:
         nc: The client, for publishing and subscribing.
+        requests: What `request` waits for; use it directly where many are in flight.
         prefix: The namespace.
     """
 
@@ -79,6 +82,7 @@ class Connection:
         self.settings = settings
         self.prefix = settings.prefix
         self.nc = nats.aio.client.Client()
+        self.requests = Requests(self.nc)
         self.failure: BaseException | None = None  # why it closed by itself
         self._closing = False
         self._trials_left = len(settings.servers)  # 0 when connected
@@ -123,17 +127,17 @@ class Connection:
             NoResponderError: Nobody answers there.
             BrokerUnavailableError: No answer in time, or not connected; it may have been asked. Retryable.
         """
+        limit_s = self.settings.timeout_s if timeout_s is None else timeout_s
+        number, coming = await self.requests.send(subject, body, dict(headers) if headers else None)
         try:
-            answer = await self.nc.request(
-                subject,
-                body,
-                timeout=timeout_s or self.settings.timeout_s,
-                headers=dict(headers) if headers else None,
-            )
-        except nats.errors.NoRespondersError as error:
-            raise NoResponderError(f"nobody answers on {subject!r}") from error
-        except nats.errors.Error as error:
-            raise BrokerUnavailableError(f"no answer on {subject!r}: {_describe(error)}") from error
+            async with asyncio.timeout(limit_s):
+                answer = await coming
+        except TimeoutError:
+            raise BrokerUnavailableError(f"no answer on {subject!r} within {limit_s} s; {UNKNOWN}") from None
+        finally:
+            self.requests.forget(number)
+        if answer.headers and answer.headers.get("Status") == "503":
+            raise NoResponderError(f"nobody answers on {subject!r}")
         return bytes(answer.data)
 
     async def api(self, name: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -189,6 +193,7 @@ class Connection:
         except (OSError, ValueError, nats.errors.Error) as error:
             raise ConfigError(f"nats settings for {self._address}: {_describe(error)}") from error
         self._trials_left = 0
+        await self.requests.listen()
         await self._check_server()
 
     async def close(self) -> None:
@@ -196,6 +201,7 @@ class Connection:
         if not self._closing:
             self._closing = True
             self._on_change.clear()
+            self.requests.fail("the connection to NATS was closed")
             if self.nc.is_connected or self.nc.is_connecting or self.nc.is_reconnecting:
                 await self.nc.close()
 
@@ -259,6 +265,8 @@ class Connection:
             await self._tell(connected=False)
 
     async def _tell(self, *, connected: bool) -> None:
+        if not connected:
+            self.requests.fail("the connection to NATS was lost")
         for callback in tuple(self._on_change):
             await callback(connected)
 

@@ -174,12 +174,17 @@ class ServerProcess:
         os.kill(self.pid, signal.SIGCONT)
 
     @property
+    def data(self) -> Path:
+        """Where JetStream keeps what it stores."""
+        return self._folder / "data"
+
+    @property
     def _log(self) -> Path:
         return self._folder / "nats.log"
 
     def _configuration(self) -> str:
         """Written as JSON strings, which its configuration reads: a path may hold blanks and backslashes."""
-        jetstream = {"store_dir": str(self._folder / "data")}
+        jetstream = {"store_dir": str(self.data)}
         if self._sync_always:
             jetstream["sync_interval"] = "always"
         settings = {
