@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,7 @@ SCHEMA_VERSION: Final = 1
 
 _CHECKPOINT_PAGES: Final = 2_000  # of 4 kB in the log; then a commit copies them to the file and begins anew
 _CACHE_KB: Final = 16_000
+_RETRY_S: Final = 0.01
 _LOG_LIMIT_BYTES: Final = 64 * 1024 * 1024  # a log that grew larger is cut when it begins anew
 
 _TABLES: Final = (
@@ -52,9 +54,9 @@ _TABLES: Final = (
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Write all or nothing; nobody else writes meanwhile."""
-    database.execute("BEGIN IMMEDIATE")
+def transaction(database: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
+    """Write all or nothing; nobody else writes meanwhile. With kind DEFERRED: read one state of the file."""
+    database.execute(f"BEGIN {kind}")
     try:
         yield
         database.execute("COMMIT")
@@ -80,8 +82,10 @@ def open_for_writing(path: Path, *, store_id: str, busy_timeout_s: float) -> sql
     _make_file(path)
     database = _connect(path, busy_timeout_s)
     try:
-        is_new = _check_file(database, path)
-        _set_up(database, path)
+        with transaction(database, "DEFERRED"):  # another process may be making the tables
+            is_new = _check_file(database, path)
+        _begin_log(database, path, busy_timeout_s)
+        _set_up(database)
         if is_new:
             _make_tables(database, path, store_id)
     except BaseException:
@@ -174,12 +178,24 @@ def _check_file(database: sqlite3.Connection, path: Path) -> bool:
     return False
 
 
-def _set_up(database: sqlite3.Connection, path: Path) -> None:
-    (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
+def _begin_log(database: sqlite3.Connection, path: Path, busy_timeout_s: float) -> None:
+    mode = ""
+    for left in reversed(range(1 + round(busy_timeout_s / _RETRY_S))):
+        try:
+            (mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
+        except sqlite3.OperationalError as error:
+            # this one statement does not wait for another process that opens the file too
+            if primary_code(error) != sqlite3.SQLITE_BUSY or left == 0:
+                raise
+            time.sleep(_RETRY_S)
     if mode != "wal":
         raise ConfigError(
             f"journal.path {str(path)!r}: the file system cannot hold sqlite's log ({mode}); give a path on a local disk"
         )
+
+
+def _set_up(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA synchronous = FULL")
     database.execute("PRAGMA fullfsync = 1")  # macOS alone needs it to reach the disk
     database.execute("PRAGMA checkpoint_fullfsync = 1")
