@@ -14,6 +14,7 @@ unknown        of a higher fence, another one is running   BUSY        RECORD_ST
 unknown        of a higher fence                           START       RECORD_STOP  RECORD_IDLE
 =============  ==========================================  ==========  ===========  ==============
 
+An attempt that is known from a question alone has no fence, and another question about it is answered like the first.
 A request that names another ledger than this one is WRONG_LEDGER whatever else it says. A fence belongs to one
 assignment and the count under a lease begins with 1, so an unknown attempt that comes with the highest fence
 itself is stale too. The highest fence rises with what is started and with claims, never with what is refused: a

@@ -69,7 +69,12 @@ class ActivityContext(Protocol):
         """True once the engine asked to stop; for code in threads, which cannot be cancelled."""
 
     def progress(self, fraction: float, text: str = "") -> None:
-        """Report how far it is, 0 to 1; sent with the next heartbeat. May be called from a thread."""
+        """Report how far it is, 0 to 1; sent with the next heartbeat. May be called from a thread.
+
+        Raises:
+            AttemptStoppedError: The attempt was asked to stop: a function in a thread ends by letting it pass.
+            ValueError: The fraction is outside 0 to 1.
+        """
 
 
 @runtime_checkable
