@@ -112,12 +112,14 @@ class Client:
             await self._broker.publish(Channel(ChannelKind.WORK, subject), body)
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    delivery = await anext(answers)
+                    delivery = await anext(answers, None)
             except TimeoutError as error:
                 raise BrokerUnavailableError(
                     f"the command is in the broker, but no engine answered within {self._timeout_s:g} s;"
                     " start one with `eectl up` or `eectl engine run`: it will take the command up"
                 ) from error
+        if delivery is None:
+            raise BrokerUnavailableError("the broker was closed while an answer was awaited")
         reply = CommandReply.from_bytes(delivery.body)
         if reply.error is not None:
             raise to_error(reply.error)

@@ -95,6 +95,7 @@ class Executor:
             that is lost, and `EngineError` when the job is parked. Cancelling it does not take the fact back.
         """
         told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        told.add_done_callback(_retrieve)
         if self.parked is not None:
             told.set_exception(self.parked)
             return told
@@ -170,6 +171,12 @@ class Executor:
         _log.error(
             "job %s is parked: %s", self.job.id, error, extra={"action": "job_parked", "job": self.job.id}
         )
+
+
+def _retrieve(told: asyncio.Future[Told]) -> None:
+    """Look at the error of a future whose caller may be gone: the job's log line says it already."""
+    if not told.cancelled():
+        told.exception()
 
 
 class _Turn:

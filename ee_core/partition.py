@@ -55,6 +55,7 @@ class Partition:
             lost. Cancelling it does not take the entries back.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(_retrieve)
         if self._lost is not None:
             done.set_exception(self._lost)
             return done
@@ -124,3 +125,9 @@ class Partition:
                 done.set_exception(error)
         self._waiting.clear()
         self._on_lost(error)
+
+
+def _retrieve(done: asyncio.Future[None]) -> None:
+    """Look at the error of a future whose caller may be gone: `on_lost` has told of it."""
+    if not done.cancelled():
+        done.exception()

@@ -60,8 +60,10 @@ def load_file(path: str, bindings: str | None, registry: Registry) -> WorkflowFi
         activities=registry.installed_activities(),
         language=registry.open_expressions,
     )
-    content = read(text, path).plain
-    return WorkflowFile(definition, content, read(bound, str(bindings)).plain if bound is not None else None)
+    content = read(text, path).plain()
+    return WorkflowFile(
+        definition, content, read(bound, str(bindings)).plain() if bound is not None else None
+    )
 
 
 def parse_inputs(pairs: Sequence[str], file: str | None, workflow: Workflow | None = None) -> dict[str, Any]:

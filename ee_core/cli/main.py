@@ -96,6 +96,13 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         return exit_of(error)
     except (KeyboardInterrupt, asyncio.CancelledError):
         return Exit.INTERRUPTED
+    except Exception as error:
+        logging.getLogger(__name__).debug("unexpected", exc_info=error)
+        click.echo(
+            f"error: unexpected {type(error).__name__}: {error}; `eectl -vv ...` shows where; please report it",
+            err=True,
+        )
+        return Exit.UNEXPECTED
     return int(result) if isinstance(result, int) else Exit.OK
 
 

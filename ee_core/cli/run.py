@@ -76,7 +76,12 @@ def run(context: click.Context, /, file: str, **options: Any) -> int:
     on when the same command is given again.
     """
     settings = read_settings(context, _flags(options))
-    return run_async(_run(settings, file, options))
+    try:
+        return run_async(_run(settings, file, options))
+    except KeyboardInterrupt:
+        again = "give the same command again to go on" if options["journal"] else "nothing is kept of it"
+        say(f"\ninterrupted; {again}")
+        return Exit.INTERRUPTED
 
 
 def _flags(options: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +136,7 @@ async def _run(settings: Settings, file: str, options: dict[str, Any]) -> int:
         say(f"engine here, {options['broker']} broker, {len(names)} bots, {kept}")
         client = Client(parts.broker, parts.subjects, env=parts.env)
         job = await _resume_or_start(engine, client, loaded, options)
-        return await _watch(client, job, options)
+        return await engine.until_stopped(_watch(client, job, options))
 
 
 async def _resume_or_start(

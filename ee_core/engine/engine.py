@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -31,7 +31,7 @@ from ee_core.spawner import Jobs, Spawner
 from ee_core.workflows import Workflows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 
     from ee_core.engine.parts import Parts
     from ee_core.model.events import Record
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ee_core.model.job import Job
     from ee_core.model.waits import WaitDelta
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 PARTITION = 0
 _WORKER_PARALLEL = 256  # attempts of stateless work at a time in this process
@@ -195,6 +196,20 @@ class Engine:
         error = await self._lost
         raise EngineStoppedError(f"the engine stops: {error}") from error
 
+    async def until_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do work that needs the engine; cancelled when that cannot go on. Raises as `wait_stopped`."""
+        watch = asyncio.create_task(self.wait_stopped(), name="engine-stopped")
+        task = asyncio.create_task(work, name="engine-work")
+        try:
+            await asyncio.wait({watch, task}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                await watch
+            return await task
+        finally:
+            for each in (watch, task):
+                each.cancel()
+            await asyncio.wait({watch, task})
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Engine]:
         """Drive jobs while the context is open."""
@@ -218,7 +233,8 @@ class Engine:
                 tasks.create_task(self.reactor.run(), name="reactor"),
                 tasks.create_task(self._listen(), name="roster"),
             ]
-            await asyncio.sleep(0)  # the services have made their task groups
+            await self.fleet.started.wait()
+            await self.reactor.wait_started()
             async with self._worker(), queries:
                 self.jobs.arm_adopted()
                 services.append(tasks.create_task(self.spawner.run(), name="spawner"))

@@ -91,7 +91,7 @@ class WatchedBroker:
 
     def respond(
         self, subject: str, answer: Callable[[bytes], Awaitable[bytes]]
-    ) -> AbstractAsyncContextManager[None]:
+    ) -> AbstractAsyncContextManager[object]:
         return self._broker.respond(subject, answer)
 
     async def close(self) -> None:

@@ -91,6 +91,7 @@ class Fleet:
         choose: ChooseBot,
         view: ViewVisit,
     ) -> None:
+        self.started = asyncio.Event()
         self.roster = Roster()
         self._seats: dict[BotId, Seat] = {}
         self._lines = Lines()
@@ -119,6 +120,7 @@ class Fleet:
             self._tasks = tasks
             tasks.create_task(self._leases.keep_alive(self._key_lost), name="fleet-key")
             self._match_soon()
+            self.started.set()
             try:
                 await self._sweep()
             finally:

@@ -38,6 +38,7 @@ class Inhouse:
         self._find_activity = find_activity
         self._grace_s = grace_s
         self._running: dict[tuple[JobId, WaitKey], asyncio.Task[None]] = {}
+        self.started = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
 
     def __len__(self) -> int:
@@ -46,6 +47,7 @@ class Inhouse:
     async def run(self) -> None:
         """Hold the tasks until cancelled; each gets `grace_s` to end then."""
         async with asyncio.TaskGroup() as self._tasks:
+            self.started.set()
             await asyncio.get_running_loop().create_future()
 
     def arm(self, job: JobId, wait: ResponseWait, *, adopted: bool) -> None:

@@ -116,6 +116,10 @@ class Reactor:
                 self._timers.close()
                 self._tasks = None  # what is not told now follows from the waits at the next start
 
+    async def wait_started(self) -> None:
+        """Return when waits may be armed."""
+        await self._inhouse.started.wait()
+
     def count_waits(self) -> int:
         """Return how many waits are armed."""
         return sum(len(waits) for waits in self._armed.values())

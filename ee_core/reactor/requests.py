@@ -223,7 +223,9 @@ class Requests:
     # -- workers ---------------------------------------------------------------------------------------------------
 
     def _check_worker_later(self, armed: Armed) -> None:
-        if not self._has_worker(armed.wait.activity):
+        if armed.missing_told:
+            self._check_worker(armed)
+        elif not self._has_worker(armed.wait.activity):
             self._timers.set(("missing", *armed.id), _MISSING_S, lambda: self._check_worker(armed))
 
     def _check_worker(self, armed: Armed) -> None:

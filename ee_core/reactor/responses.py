@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ee_core.contracts.broker import Channel, ChannelKind
-from ee_core.errors import BrokerError, EngineError, MessageError, NotFoundError
+from ee_core.errors import BrokerError, BrokerUnavailableError, EngineError, MessageError, NotFoundError
 from ee_core.messages.activity import ActivityAck, ActivityResponse
 from ee_core.messages.subjects import check_token
 from ee_core.model.decide import Ignored
@@ -79,6 +79,7 @@ class Responses:
                 work = self._take(delivery)
                 if work is not None:
                     tasks.create_task(work, name="response")
+            raise BrokerUnavailableError("the broker was closed while responses were taken from it")
 
     def _take(self, delivery: Delivery) -> Coroutine[Any, Any, None] | None:
         """Handle what needs no commit at once; return the rest as work."""

@@ -32,7 +32,7 @@ class Admission:
         self._admit = admit
         self._waiting_visits = waiting_visits
         self._held: dict[JobId, None] = {}
-        jobs.on_over(self._ask_again)
+        jobs.on_over(self._one_is_over)
 
     def ask(self, job: JobId, fact: ExecuteCommanded) -> Refuse | Hold | None:
         """Ask for a job that was just commanded."""
@@ -62,8 +62,12 @@ class Admission:
             waiting_visits=self._waiting_visits(),
         )
 
-    async def _ask_again(self, over: Job) -> None:
+    async def _one_is_over(self, over: Job) -> None:
         del over
+        await self.ask_again()
+
+    async def ask_again(self) -> None:
+        """Ask for the held jobs, in order, until one is still to be held."""
         for job in self._in_order():
             verdict = self._admit(_to_request(job), self._load())
             if isinstance(verdict, Hold):

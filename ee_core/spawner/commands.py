@@ -13,7 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ee_core.contracts.broker import Channel, ChannelKind
-from ee_core.errors import BrokerError, EngineError, JournalError, MessageError
+from ee_core.errors import BrokerError, BrokerUnavailableError, EngineError, JournalError, MessageError
 from ee_core.messages.jobs import CancelJob, Command, CommandReply, ExecuteJob, OperateJob
 from ee_core.messages.wire import ErrorBody, read_json
 
@@ -65,6 +65,7 @@ class Commands:
         async with self._broker.consume(channel, group="engines") as deliveries:
             async for delivery in deliveries:
                 await self._route_one(kind, delivery)
+        raise BrokerUnavailableError("the broker was closed while commands were taken from it")
 
     async def _route_one(self, kind: str, delivery: Delivery) -> None:
         value: Any = None
@@ -100,6 +101,7 @@ class Commands:
                     continue
                 await self._room.acquire()
                 self._chain(command.job, self._handle(command, delivery))
+        raise BrokerUnavailableError("the broker was closed while commands were taken from it")
 
     def _chain(self, job: str, work: Coroutine[Any, Any, None]) -> None:
         """Run work after what is under way for the same job."""

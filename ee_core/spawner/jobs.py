@@ -71,6 +71,7 @@ class Jobs:
         self._make_driver = make_driver
         self._adopted = adopted
         self._drivers: dict[JobId, Driver] = {}
+        self.started = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._on_over: list[Callable[[Job], Awaitable[None]]] = []
 
@@ -87,6 +88,7 @@ class Jobs:
     async def run(self) -> None:
         """Drive jobs until cancelled."""
         async with asyncio.TaskGroup() as self._tasks:
+            self.started.set()
             for driver in self:
                 self._start(driver)
             await asyncio.get_running_loop().create_future()
