@@ -64,12 +64,13 @@ async def _look(
     client: Client, job: str, show: Callable[[str, dict[str, Any]], None], woken: asyncio.Event, *, stay: bool
 ) -> Exit:
     after = -1
+    names = to_names(await _ask(client, QueryJobs(what="job", job=job)))
     while True:
         woken.clear()
         for record in await _ask(client, QueryJobs(what="history", job=job, after=after)):
             after = record["index"]
             for event in record["events"]:
-                show(record["at"], event)
+                show(record["at"], with_names(event, names))
         shown = await _ask(client, QueryJobs(what="job", job=job))
         if shown["status"] == "Finished":
             return BY_OUTCOME[shown["outcome"]]
@@ -80,6 +81,21 @@ async def _look(
                 await woken.wait()
         except TimeoutError:
             continue
+
+
+def to_names(shown: dict[str, Any]) -> dict[str, str]:
+    """Return the names people gave to nodes, by id; the export form's ids say nothing."""
+    return {node["node"]: node["name"] for node in shown.get("nodes", ()) if node["name"]}
+
+
+def with_names(event: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """Return an event whose visit and join are called by the node's name, if it has one."""
+    named = dict(event)
+    for key in ("visit", "join", "node"):
+        node, sign, k = str(event.get(key) or "").partition("#")
+        if node in names:
+            named[key] = f"{names[node]}{sign}{k}"
+    return named
 
 
 def is_stuck(shown: dict[str, Any]) -> bool:
