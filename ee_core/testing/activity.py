@@ -148,6 +148,7 @@ class ActivityConformance(Conformance):
 
         assert running.done(), f"it went on for {STOP_S} s after it was cancelled"
         if cases.is_working is not None:
+            await _end(cases.is_working)
             assert not cases.is_working(), "it returned, and goes on outside"
 
     async def test_a5_attempts_do_not_see_each_other(
@@ -198,6 +199,14 @@ async def _begin(running: asyncio.Task[Any], is_working: Callable[[], bool] | No
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_MOMENT_S if is_working is None else STOP_S):
             while not running.done() and not (is_working and is_working()):  # noqa: ASYNC110 - one can only ask
+                await asyncio.sleep(0.01)
+
+
+async def _end(is_working: Callable[[], bool]) -> None:
+    """Wait until the outside has noticed: another process needs a moment for that."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_MOMENT_S):
+            while is_working():  # noqa: ASYNC110 - one can only ask
                 await asyncio.sleep(0.01)
 
 

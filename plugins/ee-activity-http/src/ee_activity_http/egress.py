@@ -115,7 +115,9 @@ def parse_rule(text: str) -> Rule:
 
 def _split_port(text: str) -> tuple[str, int | None]:
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
+        host, closing, rest = text[1:].partition("]")
+        if not closing:
+            raise ValueError(f"{text!r} is no entry: the bracket is not closed")
     elif text.count(":") > 1:
         return text, None  # IPv6 without brackets
     else:
@@ -144,4 +146,6 @@ def _is_public(address: Address) -> bool:
 
 
 def _is_special(address: Address) -> bool:
+    if address.is_loopback:  # ::1 counts as reserved too
+        return False
     return address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved

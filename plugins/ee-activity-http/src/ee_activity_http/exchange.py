@@ -56,7 +56,10 @@ async def exchange(
         ActivityError: The destination is not allowed, has no address, or redirects badly.
         httpx.TransportError: The network failed.
     """
-    url = _check_url(request.url)
+    try:
+        url = _parse_url(request.url)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise PermanentActivityError(f"url: {error}", code="bad_input") from error
     async with httpx.AsyncClient(
         verify=trust, trust_env=False, timeout=httpx.Timeout(None, connect=_CONNECT_S)
     ) as client:
@@ -111,31 +114,31 @@ def _redirect(request: HttpInput, url: httpx.URL, response: httpx.Response) -> h
     if response.status_code not in _REDIRECTS or not request.is_safe or "location" not in response.headers:
         return None
     try:
-        target = url.join(response.headers["location"])
-    except httpx.InvalidURL as error:
+        target = _parse_url(str(url.join(response.headers["location"])))
+    except (httpx.InvalidURL, ValueError) as error:
         raise PermanentActivityError(
-            f"{_place(url)} redirects to no URL: {error}", code="redirects"
+            f"{_place(url)} redirects to no URL that is possible here: {error}", code="redirects"
         ) from error
     if url.scheme == "https" and target.scheme != "https":
         raise PermanentActivityError(
             f"{_place(url)} redirects to {_place(target)}, without TLS", code="redirects"
         )
-    return _check_url(str(target))
+    return target
 
 
-def _check_url(text: str) -> httpx.URL:
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise PermanentActivityError(f"url: {error}", code="bad_input") from error
+def _parse_url(text: str) -> httpx.URL:
+    """Read an absolute URL.
+
+    Raises:
+        ValueError: It is none that we send to. httpx.InvalidURL: it is no URL at all.
+    """
+    url = httpx.URL(text)
     if url.scheme not in _PORTS or not url.host:
-        raise PermanentActivityError(
-            f"url must begin with http:// or https:// and a host, not {text[:40]!r}", code="bad_input"
-        )
+        raise ValueError(f"it must begin with http:// or https:// and a host, not with {url.scheme!r}")
+    if url.port is not None and not 0 < url.port < 65_536:
+        raise ValueError(f"a port is a number from 1 to 65535, not {url.port}")
     if url.userinfo:
-        raise PermanentActivityError(
-            "url: a user or password does not belong there; use a header", code="bad_input"
-        )
+        raise ValueError("a user or password does not belong there; use a header")
     return url
 
 
