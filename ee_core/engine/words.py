@@ -13,12 +13,23 @@ if TYPE_CHECKING:
 
 
 def describe_wait(wait: Wait, fleet: Fleet) -> dict[str, Any]:
-    """Return a wait as `eectl job show` prints it: key, kind, text."""
+    """Return a wait as `eectl job show` prints it: key, kind, text, and whether it can move without a person."""
     return {
         "wait": wait.key,
         "kind": type(wait).__name__.removesuffix("Wait").lower(),
         "text": _text(wait, fleet),
+        "moves": _moves(wait),
     }
+
+
+def _moves(wait: Wait) -> bool:
+    match wait:
+        case OperatorWait():
+            return False
+        case LeaseWait() | ResponseWait():
+            return not wait.no_bot
+        case _:
+            return True
 
 
 def _text(wait: Wait, fleet: Fleet) -> str:
