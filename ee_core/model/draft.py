@@ -58,7 +58,9 @@ class Draft:
         "_classes",
         "_counts",
         "_ended",
+        "_filled",
         "_incidents",
+        "_queues",
         "_results",
         "accepted",
         "at_us",
@@ -75,7 +77,6 @@ class Draft:
         "moving",
         "payload_bytes",
         "queued",
-        "queues",
         "troubles",
         "visits",
         "warnings",
@@ -97,7 +98,6 @@ class Draft:
         self.created: dict[VisitId, int] = {}  # made here and not final, with its node
         self.left: set[VisitId] = set()  # the job's visits made final here
         self.troubles: dict[VisitId, Trouble] = {}  # incidents to open, in order
-        self.queues: dict[int, list[int]] = {}  # lengths, of the joins touched
         self.queued = job.queued
         self.closed: set[IncidentId] = set()  # incidents that closed here
         self.keys: dict[str, Any] = {}
@@ -107,6 +107,8 @@ class Draft:
         self.payload_bytes = 0  # of outputs and inputs in `events`
         self._classes: dict[int, int] = {}  # change of the travelling tokens
         self._counts: dict[int, int] = {}
+        self._queues: dict[tuple[int, int], int] = {}  # change of an input's length, by join and place
+        self._filled: dict[int, int] = {}  # of the joins touched
         self._ended: dict[int, int] = {}
         self._results: dict[int, Result] = {}
         self._incidents = 0
@@ -162,23 +164,36 @@ class Draft:
             if count > 0 and place not in self.job.classes:
                 yield masks[place]
 
-    def queue_lengths(self, join: int) -> list[int]:
-        """Return the lengths of a join's queues, to read."""
-        lengths = self.queues.get(join)
-        if lengths is not None:
-            return lengths
+    def filled(self, join: int) -> int:
+        """Return the bits of a join's inputs that have a token."""
+        mask = self._filled.get(join)
+        if mask is not None:
+            return mask
         queues = self.job.queues.get(join)
-        return [0] * len(self.workflow.graph.inputs[join]) if queues is None else list(map(len, queues))
+        return 0 if queues is None else queues.filled
 
-    def change_queues(self, join: int) -> list[int]:
-        """Return the lengths of a join's queues, to change."""
-        lengths = self.queues[join] = self.queue_lengths(join)
-        return lengths
+    def queue_length(self, join: int, place: int) -> int:
+        """Return how many tokens wait in an input of a join."""
+        queues = self.job.queues.get(join)
+        change = self._queues.get((join, place), 0)
+        return change if queues is None else len(queues.by_place[place]) + change
+
+    def queue_lengths(self, join: int) -> list[int]:
+        """Return how many tokens wait in each input of a join."""
+        return [self.queue_length(join, place) for place in range(len(self.workflow.graph.inputs[join]))]
+
+    def change_queue(self, join: int, place: int, change: int) -> None:
+        """Add tokens to an input of a join, or take some away."""
+        self._queues[join, place] = self._queues.get((join, place), 0) + change
+        self.queued += change
+        bit = 1 << (self.workflow.graph.first_input[join] + place)
+        filled = self.filled(join)
+        self._filled[join] = filled | bit if self.queue_length(join, place) else filled & ~bit
 
     def joins_with_tokens(self) -> list[int]:
         """Return the joins in whose queues tokens wait, lowest rank first."""
-        joins = [join for join in self.job.queues if join not in self.queues]
-        joins += [join for join, lengths in self.queues.items() if any(lengths)]
+        joins = [join for join in self.job.queues if join not in self._filled]
+        joins += [join for join, filled in self._filled.items() if filled]
         if len(joins) > 1:
             joins.sort(key=self.workflow.graph.rank.__getitem__)
         return joins

@@ -42,8 +42,10 @@ def apply(job: Job, record: Record) -> WaitDelta:
     Raises:
         IllegalTransitionError: Another job's record, not the next one, or an event that does not fit.
     """
-    demand(record.job == job.id, job, record, f"it is a record of job {record.job}")
-    demand(record.index == job.next_index, job, record, f"record {job.next_index} was expected")
+    if record.job != job.id:
+        refuse(job, record, f"it is a record of job {record.job}")
+    if record.index != job.next_index:
+        refuse(job, record, f"record {job.next_index} was expected")
     changes = WaitChanges(job)
     for event in record.events:
         _step(job, event, record.at_us, changes)

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from ee_core.model import events
 from ee_core.model.events import ON_ERROR, Event
+from ee_core.model.graph import NO_INPUT
 from ee_core.model.ids import NodeId, VisitId, visit_id
-from ee_core.model.job import Attempt, AttemptStatus, Job, JobStatus, Visit, VisitStatus
+from ee_core.model.job import Attempt, AttemptStatus, Job, JobStatus, Queues, Visit, VisitStatus
 from ee_core.model.transition import demand, find_live, refuse, workflow_of
 from ee_core.model.waiting import WaitChanges, drain_wait, rearm
 from ee_core.model.workflow import NodeKind
@@ -32,45 +33,41 @@ def _queued(job: Job, event: events.TokenQueued, _at_us: int, _changes: WaitChan
         refuse(job, event, f"{event.source} is not known")
     arrow = graph.out[source.node][event.slot]
     join = graph.arrows[arrow].target
-    demand(graph.nodes[join] == event.join and arrow in graph.inputs[join], job, event, "no such input")
+    bit = graph.input_of[arrow]
+    demand(graph.nodes[join] == event.join and bit != NO_INPUT, job, event, "no such input")
     queues = job.queues.get(join)
     if queues is None:
-        queues = job.queues[join] = [deque() for _ in graph.inputs[join]]
-    queues[graph.inputs[join].index(arrow)].append(event.source)
+        queues = job.queues[join] = Queues([deque() for _ in graph.inputs[join]])
+    queues.by_place[bit - graph.first_input[join]].append(event.source)
+    queues.filled |= 1 << bit
     job.queued += 1
 
 
 def _fired(job: Job, event: events.JoinFired, at_us: int, _changes: WaitChanges) -> None:
     workflow = workflow_of(job, event)
     join = workflow.graph.index.get(NodeId(event.visit.rpartition("#")[0]), -1)
-    queues = job.queues.get(join)
-    if queues is None:
-        refuse(job, event, "no token waits in the join")
+    queues = _queues(job, event, join)
     demand(join not in job.stuck, job, event, "the join has an open incident")
     for place in event.inputs:
-        demand(place < len(queues) and bool(queues[place]), job, event, f"input {place} is empty")
-        queues[place].popleft()
-        job.queued -= 1
+        is_filled = 0 <= place < len(queues.by_place) and bool(queues.by_place[place])
+        demand(is_filled, job, event, "an input is empty")
+        _take(job, join, queues, place, len(queues.by_place[place]) if event.emptied else 1)
     if event.emptied:
-        for queue in queues:
-            job.queued -= len(queue)
-            queue.clear()
-    if not any(queues):
+        demand(not queues.filled, job, event, "a token would be left")
+    if not queues.filled:
         del job.queues[join]
     _make_visit(job, event, event.visit, join, None, at_us)
 
 
 def _dropped(job: Job, event: events.TokensDropped, _at_us: int, _changes: WaitChanges) -> None:
     join = workflow_of(job, event).graph.index.get(event.join, -1)
-    queues = job.queues.get(join)
-    if queues is None or len(queues) != len(event.counts):
-        refuse(job, event, "no token waits in the join")
-    for queue, count in zip(queues, event.counts, strict=True):
-        demand(count <= len(queue), job, event, "more than there are")
-        for _ in range(count):
-            queue.pop()
-            job.queued -= 1
-    if not any(queues):
+    queues = _queues(job, event, join)
+    demand(len(queues.by_place) == len(event.counts), job, event, "the join has other inputs")
+    for place, count in enumerate(event.counts):
+        demand(0 <= count <= len(queues.by_place[place]), job, event, "more than there are")
+        if count:
+            _take(job, join, queues, place, count, from_back=True)
+    if not queues.filled:
         demand(join not in job.stuck, job, event, "the join has an open incident")
         del job.queues[join]
 
@@ -178,13 +175,33 @@ def count_end(job: Job, visit: Visit) -> None:
 # -- parts -------------------------------------------------------------------------------------------------------
 
 
+def _queues(job: Job, event: Event, join: int) -> Queues:
+    queues = job.queues.get(join)
+    if queues is None:
+        refuse(job, event, "no token waits in the join")
+    return queues
+
+
+def _take(job: Job, join: int, queues: Queues, place: int, count: int, *, from_back: bool = False) -> None:
+    queue = queues.by_place[place]
+    for _ in range(count):
+        if from_back:
+            queue.pop()
+        else:
+            queue.popleft()
+    job.queued -= count
+    if not queue and job.workflow is not None:
+        queues.filled &= ~(1 << (job.workflow.graph.first_input[join] + place))
+
+
 def _make_visit(
     job: Job, event: Event, name: VisitId, number: int, source: VisitId | None, at_us: int
 ) -> Visit:
     graph = workflow_of(job, event).graph
     k = job.counts.get(number, 0) + 1
     expected = visit_id(graph.nodes[number], k)
-    demand(name == expected, job, event, f"visit {expected} was expected")
+    if name != expected:
+        refuse(job, event, f"visit {expected} was expected")
     visit = Visit(id=name, node=number, k=k, source=source, created_us=at_us, asked_us=at_us)
     job.counts[number] = k
     job.visits[name] = visit

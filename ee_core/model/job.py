@@ -146,6 +146,18 @@ class Incident:
 
 
 @dataclass(slots=True)
+class Queues:
+    """The tokens that wait in one join, by the visit each comes from."""
+
+    by_place: list[deque[VisitId]]  # per input, oldest first
+    filled: int = 0  # the bits, as in `Graph.own`, of the inputs that are not empty
+
+    def copy(self) -> Queues:
+        """Return queues that share nothing that changes."""
+        return Queues([deque(queue) for queue in self.by_place], self.filled)
+
+
+@dataclass(slots=True)
 class Job:
     """One execution of one workflow. Made by `blank`; whoever has the content sets `workflow` before the first record."""
 
@@ -176,7 +188,7 @@ class Job:
     # what a decision would else have to search for
     live: dict[VisitId, Visit] = field(default_factory=dict)  # visits that are not final
     classes: dict[int, int] = field(default_factory=dict)  # travelling tokens by `Graph.class_of`, > 0
-    queues: dict[int, list[deque[VisitId]]] = field(default_factory=dict)  # per join with tokens, per input
+    queues: dict[int, Queues] = field(default_factory=dict)  # of the joins with tokens
     queued: int = 0  # tokens in all queues
     stuck: dict[int, IncidentId] = field(default_factory=dict)  # joins with an open incident
     runaway: IncidentId | None = None  # while it is open no token moves
@@ -234,5 +246,5 @@ class Job:
         copied.live = {key: copied.visits[key] for key in self.live}
         copied.results = {node: copied.visits[visit.id] for node, visit in self.results.items()}
         copied.incidents = {key: replace(incident) for key, incident in self.incidents.items()}
-        copied.queues = {join: [deque(queue) for queue in queues] for join, queues in self.queues.items()}
+        copied.queues = {join: queues.copy() for join, queues in self.queues.items()}
         return copied

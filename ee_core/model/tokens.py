@@ -255,22 +255,30 @@ def _queue(draft: Draft, source: VisitId, slot: int, join: int) -> None:
     graph = draft.workflow.graph
     node = draft.workflow.graph.index[NodeId(source.rpartition("#")[0])]
     draft.events.append(TokenQueued(graph.nodes[join], source, slot))
-    place = graph.input_of[graph.out[node][slot]] - graph.first_input[join]
-    draft.change_queues(join)[place] += 1
-    draft.queued += 1
+    draft.change_queue(join, graph.input_of[graph.out[node][slot]] - graph.first_input[join], 1)
 
 
 def _find_ready(draft: Draft) -> int | None:
+    own = draft.workflow.graph.own
     for join in draft.joins_with_tokens():
-        lengths = draft.queue_lengths(join)
-        rule = draft.workflow.nodes[join].join
-        if rule == "reachable":
-            empty = _empty_inputs(draft, join, lengths)
-            if not empty or not any(mask & empty for mask in draft.travelling()):
+        filled = draft.filled(join)
+        wanted = _wanted(draft, join)
+        if wanted is not None:
+            if filled.bit_count() >= wanted:
                 return join
-        elif len(lengths) - lengths.count(0) >= (len(lengths) if rule == "all" else int(rule)):
+            continue
+        empty = own[join] & ~filled
+        if not empty or not any(mask & empty for mask in draft.travelling()):
             return join
     return None
+
+
+def _wanted(draft: Draft, join: int) -> int | None:
+    """Return how many inputs a join counts; None: `reachable`."""
+    rule = draft.workflow.nodes[join].join
+    if isinstance(rule, int):
+        return rule
+    return len(draft.workflow.graph.inputs[join]) if rule == "all" else None
 
 
 def find_stuck(draft: Draft) -> list[int]:
@@ -280,16 +288,13 @@ def find_stuck(draft: Draft) -> list[int]:
     """
     stuck = []
     for join in draft.joins_with_tokens():
-        rule = draft.workflow.nodes[join].join
-        if rule == "reachable" or draft.incident_of(join) is not None:
+        wanted = _wanted(draft, join)
+        if wanted is None or draft.incident_of(join) is not None:
             continue
-        lengths = draft.queue_lengths(join)
-        awaited = 0
+        hope = draft.filled(join)
         for mask in draft.travelling():
-            awaited |= mask
-        awaited &= _empty_inputs(draft, join, lengths)
-        hope = len(lengths) - lengths.count(0) + awaited.bit_count()
-        if hope < (len(lengths) if rule == "all" else int(rule)):
+            hope |= mask
+        if (hope & draft.workflow.graph.own[join]).bit_count() < wanted:
             draft.change_travelling(join, 1)
             stuck.append(join)
     return stuck
@@ -306,15 +311,13 @@ def take(draft: Draft, join: int, *, cancels: bool = True) -> VisitId:
     """Make the visit of a join that fires; a join N cancels the rest (R3)."""
     _begin_moves(draft)
     release(draft, join, "gone")
-    lengths = draft.change_queues(join)
+    lengths = draft.queue_lengths(join)
     places = tuple(place for place, length in enumerate(lengths) if length)
     empties = cancels and isinstance(draft.workflow.nodes[join].join, int)
     visit = draft.name_visit(join)
     draft.events.append(JoinFired(visit, places, empties))
-    for place, length in enumerate(lengths):
-        taken = length if empties else min(length, 1)
-        lengths[place] -= taken
-        draft.queued -= taken
+    for place in places:
+        draft.change_queue(join, place, -lengths[place] if empties else -1)
     if empties:
         _cancel_rest(draft, join)
     draft.arrive(visit, join)
@@ -342,17 +345,8 @@ def _cancel_rest(draft: Draft, join: int) -> None:
     for other in draft.joins_with_tokens():
         if other != join and graph.reach[other] & own:
             release(draft, other, "superseded")
-            lengths = draft.change_queues(other)
+            lengths = draft.queue_lengths(other)
             draft.events.append(TokensDropped(graph.nodes[other], tuple(lengths)))
-            draft.queued -= sum(lengths)
-            lengths[:] = [0] * len(lengths)
-
-
-def _empty_inputs(draft: Draft, join: int, lengths: list[int]) -> int:
-    mask = 0
-    bit = 1 << draft.workflow.graph.first_input[join]
-    for length in lengths:
-        if not length:
-            mask |= bit
-        bit <<= 1
-    return mask
+            for place, length in enumerate(lengths):
+                if length:
+                    draft.change_queue(other, place, -length)

@@ -389,7 +389,12 @@ class JobMachine(RuleBasedStateMachine):
         for join, queues in job.queues.items():
             reached = any(graph.reach[node] & graph.own[join] for node in travelling)
             assert reached or join in job.stuck, graph.nodes[join]
-            assert any(queues)
+            first = graph.first_input[join]
+            filled = sum(1 << (first + place) for place, queue in enumerate(queues.by_place) if queue)
+            assert queues.filled == filled > 0
+        lengths = [len(queue) for queues in job.queues.values() for queue in queues.by_place]
+        assert job.queued == sum(lengths)
+        assert sum(job.classes.values()) == len(travelling)
 
     def final_visits_stay_final(self) -> None:
         finals = {visit.id for visit in self.job.visits.values() if visit.final}
