@@ -7,6 +7,7 @@ an event does not survive. Display states that only Fleet and Reactor know (BotB
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -151,6 +152,9 @@ class Queues:
 
     by_place: list[deque[VisitId]]  # per input, oldest first
     filled: int = 0  # the bits, as in `Graph.own`, of the inputs that are not empty
+
+    def __iter__(self) -> Iterator[deque[VisitId]]:
+        return iter(self.by_place)
 
     def copy(self) -> Queues:
         """Return queues that share nothing that changes."""
