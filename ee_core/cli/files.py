@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ee_core.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from ee_core.contracts.activity import ActivityType
     from ee_core.definitions import Definition
     from ee_core.model.workflow import Workflow
     from ee_core.registry import Registry
@@ -41,8 +42,13 @@ def read_file(path: str) -> bytes:
         raise NotFoundError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def load_file(path: str, bindings: str | None, registry: Registry) -> WorkflowFile:
+def load_file(
+    path: str, bindings: str | None, registry: Registry, *, served: Mapping[str, ActivityType] | None = None
+) -> WorkflowFile:
     """Load a workflow file with the plugins that are installed here.
+
+    Args:
+        served: Further activity types, of bots that are known to serve them.
 
     Raises:
         WorkflowError: It does not load; the text shows every fault in its place.
@@ -57,7 +63,7 @@ def load_file(path: str, bindings: str | None, registry: Registry) -> WorkflowFi
         place=path,
         bindings=bound,
         bindings_place=bindings or "",
-        activities=registry.installed_activities(),
+        activities={**registry.installed_activities(), **(served or {})},
         language=registry.open_expressions,
     )
     content = read(text, path).plain()

@@ -114,7 +114,7 @@ def _private_namespace(journal: str | None) -> str:
 
 async def _run(settings: Settings, file: str, options: dict[str, Any]) -> int:
     from ee_core.cli.files import load_file
-    from ee_core.cli.local import local_bots
+    from ee_core.cli.local import load_bot, local_bots
     from ee_core.client import Client
     from ee_core.engine import open_engine, open_parts
     from ee_core.local.env import SystemEnv
@@ -125,7 +125,10 @@ async def _run(settings: Settings, file: str, options: dict[str, Any]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_parts(settings, SystemEnv()))
-        loaded = load_file(file, options["bindings"], parts.registry)
+        served = {
+            name: kind for path in options["bot_files"] for name, kind in load_bot(path).activities.items()
+        }
+        loaded = load_file(file, options["bindings"], parts.registry, served=served)
         for diagnostic in loaded.definition.diagnostics:
             say(diagnostic.render())
         engine = await stack.enter_async_context(open_engine(parts))

@@ -11,18 +11,16 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from ee_core.bot.profile import Profile
 from ee_core.bot.worker import WorkerHost
 from ee_core.contracts.broker import Channel, ChannelKind
+from ee_core.engine.events import encode_events
 from ee_core.engine.hooks import EngineHooks
 from ee_core.engine.queries import Queries
 from ee_core.errors import EngineError, EngineStoppedError, MessageError
 from ee_core.executor import Executor, summarize
 from ee_core.fleet import Fleet
 from ee_core.messages.bots import BotHello, BotsCall
-from ee_core.messages.jobs import JobEvent
 from ee_core.model.ids import EngineId
 from ee_core.partition import Partition
 from ee_core.reactor import Reactor, Surroundings
@@ -163,22 +161,10 @@ class Engine:
 
     def _observe(self, job: Job, records: Sequence[Record]) -> None:
         self.hooks.saw_records(job, records, summarize(job))
-        for record in records:
-            for place, event in enumerate(record.events):
-                self._publish_event(job, record, place, event)
-
-    def _publish_event(self, job: Job, record: Record, place: int, event: object) -> None:
-        message = JobEvent(
-            id=f"{job.id}/{record.index}/{place}",
-            source=f"/ee/{self._parts.settings.namespace or 'default'}/jobs",
-            type=f"ee.job.{type(event).__name__}.v1",
-            subject=job.id,
-            time=record.at_us,
-            data=msgspec.to_builtins(event),
-            record=record.index,
-        )
         channel = Channel(ChannelKind.BROADCAST, self._parts.subjects.job_events(job.id))
-        self.reactor.outbox.post(Letter(channel, message.to_bytes(), job.id))
+        for record in records:
+            for body in encode_events(record, self._parts.settings.namespace):
+                self.reactor.outbox.post(Letter(channel, body, job.id))
 
     # -- life --------------------------------------------------------------------------------------------------
 

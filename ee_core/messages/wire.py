@@ -84,7 +84,7 @@ def read_json(body: bytes, what: str) -> Any:
             f"{what}: {len(body)} bytes, the limit is {MAX_MESSAGE_BYTES}; send large values by reference"
         )
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
+        return _DECODER.decode(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise MessageError(f"{what}: not JSON as EE reads it: {reason}") from error
@@ -101,6 +101,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(text: str) -> Any:
     raise ValueError(f"{text} is no JSON number")
+
+
+# made once: making one costs more than reading a message
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
 
 
 def _describe(error: ValidationError) -> str:
