@@ -110,7 +110,7 @@ class PluginSettings(_Section):
 
     disabled: tuple[str, ...] = Field(
         default=(),
-        description="Plugins that are never loaded: names of entry points or of distributions.",
+        description="Plugins that are never loaded: names, `kind:name` as `lock:nats`, or names of distributions.",
     )
 
 

@@ -62,7 +62,7 @@ def not_imported(entry: Entry, error: BaseException) -> PluginLoadError:
     """Its module cannot be imported."""
     return PluginLoadError(
         f"{title(entry)}: {entry.value!r} cannot be imported: {type(error).__name__}: {error}",
-        cure=f"mend or reinstall {entry.distribution}, or put {entry.name!r} into plugins.disabled",
+        cure=f"mend or reinstall {entry.distribution}, or put {entry.place!r} into plugins.disabled",
         **facts(entry),
     )
 

@@ -45,6 +45,11 @@ class Entry:
         """What it is, in one word."""
         return GROUPS[self.group]
 
+    @property
+    def place(self) -> str:
+        """Kind and name, as ``plugins.disabled`` may say: one name may stand for a broker and a lock."""
+        return f"{self.kind}:{self.name}"
+
 
 def list_entries() -> list[Entry]:
     """List the entry points of all groups, by group, name and distribution."""

@@ -208,7 +208,7 @@ class Registry:
     def _disable(self, names: tuple[str, ...]) -> None:
         known: set[str] = set()
         for plugin in self._plugins:
-            ways = {plugin.entry.name, normalize(plugin.entry.distribution)}
+            ways = {plugin.entry.name, plugin.entry.place, normalize(plugin.entry.distribution)}
             known |= ways
             if any(name in ways or normalize(name) in ways for name in names):
                 plugin.state, plugin.error = PluginState.DISABLED, disabled(plugin.entry)

@@ -122,6 +122,17 @@ def test_a_disabled_plugin_is_not_imported_and_says_so(install, make_registry) -
     assert [str(row.state) for row in registry.check_all()] == ["disabled"]
 
 
+def test_one_kind_of_a_name_may_be_disabled(install, make_registry) -> None:
+    install("ee-mine", {"ee.catalogues:mine": "mine", "ee.locks:mine": "mine"}, mine=CATALOGUE)
+
+    registry = make_registry(plugins={"disabled": ["lock:mine"]})
+
+    assert [(row.kind, str(row.state)) for row in registry.rows()] == [
+        ("lock", "disabled"),
+        ("catalogue", "available"),
+    ]
+
+
 def test_disabling_what_is_not_installed_is_a_warning(
     make_registry, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -169,7 +180,7 @@ def test_a_hook_plugin_that_fails_is_left_out_with_one_warning_and_a_row(
     assert (bad.kind, bad.name, bad.distribution, bad.version) == ("hooks", "ee-bad", "ee-bad", "1.0")
     assert bad.state == "quarantined"
     assert "No module named 'nothing_of_this_name'" in bad.cause
-    assert bad.cure == "mend or reinstall ee-bad, or put 'ee-bad' into plugins.disabled"
+    assert bad.cure == "mend or reinstall ee-bad, or put 'hooks:ee-bad' into plugins.disabled"
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert registry.hooks.is_used("ee_on_incident")
 
