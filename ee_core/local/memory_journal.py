@@ -220,6 +220,10 @@ def ee_open_journal(settings: Mapping[str, Any], env: Env) -> Journal:
     unknown = sorted(settings.keys() - {"partitions"})
     if unknown:
         raise ConfigError(f"journal.{unknown[0]} is no setting of the memory journal; it has: partitions")
-    if not isinstance(partitions, int) or not 1 <= partitions <= _MAX_PARTITIONS:
+    if (
+        isinstance(partitions, bool)
+        or not isinstance(partitions, int)
+        or not 1 <= partitions <= _MAX_PARTITIONS
+    ):
         raise ConfigError(f"journal.partitions is {partitions!r}; give a number from 1 to {_MAX_PARTITIONS}")
     return MemoryJournal(MemoryStore(env.new_id(), partitions))
