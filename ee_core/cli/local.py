@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ee_core.errors import ConfigError, NotFoundError, PluginLoadError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ee_core.bot import Bot
     from ee_core.contracts.activity import ActivityType
     from ee_core.engine import Parts
+
+POOL: Final = "local"  # the label `pool` of bots of this kind
 
 
 def load_bot(path: str) -> Bot:
@@ -67,7 +69,7 @@ async def local_bots(
     from ee_core.bot.profile import Profile
 
     activities: dict[str, ActivityType] = dict(parts.registry.installed_activities())
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = {"pool": POOL}
     for path in files:
         profile = load_bot(path).profile()
         activities.update(profile.activities)

@@ -27,7 +27,7 @@ from ee_core.definitions.diagnostics import Diagnostic, Report, did_you_mean
 from ee_core.definitions.expansion import expand_node
 from ee_core.definitions.expressions import compile_draft, report_unsure_reads
 from ee_core.model import soundness
-from ee_core.model.workflow import Activity, content_hash, to_content
+from ee_core.model.workflow import Activity, BotSelector, content_hash, to_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,6 +143,8 @@ def _resolve(
     if activity.stateless and not stateless:
         message = f"node {node.name or node.id!r} is a StatelessActivity, but {activity.type!r} needs a bot"
         report.error("EE-W402", place, message, "bind it to a stateless type, or make it an Activity")
+    # who names a bot wants one, also for a type that needs none
+    stateless = stateless and activity.bot == BotSelector()
     return msgspec.structs.replace(activity, stateless=stateless, idempotent=idempotent)
 
 
