@@ -10,8 +10,8 @@ which every provider uses. The kit is `ee_core.testing.lock`.
 went back: it is ``max(last + 1, now_us, floor)``. Where the store was lost there is no last one, and clock and floor carry it.
 [L3] `take` of a record held by another engine whose key lives raises `LockHeldError`; nothing changed. The holder itself
 may take again, as after a `take` that got no answer: with a new number, and UNKNOWN unless the record says FREE.
-[L4] `take` of a record whose holder's key is gone succeeds and returns a lease in state UNKNOWN. So does the first `take`
-of each record that was kept over a restart of a provider that is not shared: its bots may have died with it.
+[L4] `take` of a record whose holder's key is gone, or was never made, succeeds and returns a lease in state UNKNOWN. So does
+the first `take` of each record that was kept over a restart of a provider that is not shared: its bots may have died with it.
 [L5] `take` returns a lease in state FREE when there is no record, and when its last holder released it idle: from FREE or
 HELD. Released from UNKNOWN or DRAINING it is taken as UNKNOWN.
 [L6] `write` and `release` are compare-and-set on the holder's own last revision: with a lease that was written, released or
