@@ -20,7 +20,14 @@ _CAUSES: Final = {
     sqlite3.SQLITE_PERM: "permission is denied",
     sqlite3.SQLITE_READONLY: "it is read-only",
 }
-_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_DAMAGE: Final = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_ERROR,  # our statements fit our tables, so these are no longer what they were
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
 
 
 def primary_code(error: sqlite3.Error) -> int:

@@ -97,7 +97,11 @@ def open_for_writing(path: Path, *, store_id: str, busy_timeout_s: float) -> sql
 def open_for_reading(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
     """Open another connection to a journal file that is open for writing."""
     database = _connect(path, busy_timeout_s)
-    database.execute("PRAGMA query_only = 1")
+    try:
+        database.execute("PRAGMA query_only = 1")
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

@@ -358,6 +358,15 @@ async def test_a_row_of_the_commits_with_nonsense_is_damage(written, connect):
     assert (found, caught.value.position) == ([1], 2)
 
 
+async def test_a_missing_table_is_damage(written, connect):
+    change(written, "DROP TABLE content")
+    async with connect() as journal:
+        with pytest.raises(
+            JournalCorruptError, match="is damaged: no such table: content; restore it from a copy"
+        ):
+            await journal.get_content("a" * 64)
+
+
 # -- the hook ------------------------------------------------------------------------------------------------
 
 
