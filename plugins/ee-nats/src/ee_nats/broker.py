@@ -49,7 +49,7 @@ _MOST_SUBJECTS: Final = 100_000  # remembered as checked
 @hookimpl
 def ee_open_broker(settings: Mapping[str, Any], namespace: str, env: Env) -> NatsBroker:
     """Make one; it connects when its context is entered. The settings are those of `ee_nats.settings`."""
-    return NatsBroker(NatsSettings.parse({**settings, "prefix": namespace}))
+    return NatsBroker(NatsSettings.parse(settings, namespace=namespace))
 
 
 class NatsBroker:

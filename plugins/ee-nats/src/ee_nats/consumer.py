@@ -5,7 +5,7 @@ It asks for messages ahead (pulls of at most `prefetch`, overlapping), all answe
 * it ends by itself after `_EXPIRES_S`: ask again;
 * the server says that consumer or stream are gone: make them again, then ask;
 * the connection was lost: the server has forgotten the pulls, so ask again on a new inbox;
-* nothing at all, as when a cluster's leader moved: the pull is overdue, likewise.
+* nothing at all, as when somebody removed the consumer or a cluster's leader moved: the pull is overdue, likewise.
 
 Deliveries that are held are reported as in progress, three times in `redelivery_s`; so they come back only when this
 process has died. Leaving the consumer gives back what is held and what is still on its way.
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from ee_nats.connection import Connection
 
 _log = logging.getLogger(__name__)
-_EXPIRES_S: Final = 15.0
-_OVERDUE_S: Final = 5.0  # a pull that did not end this long after it should have
+_EXPIRES_S: Final = 5.0
+_OVERDUE_S: Final = 2.0  # a pull that did not end this long after it should have
 _LEAVE_S: Final = 2.0
 _BACKOFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 _OVERLAPS: Final = (10099, 10100)
@@ -268,24 +268,29 @@ class PullConsumer(Mailbox[JetStreamDelivery]):
         if connected:
             self._stir.set()
         elif self._connection.nc.is_closed:
-            self.end(self._failure)
+            self.end(self._explain)
 
-    def _failure(self) -> Exception:
+    def _explain(self) -> Exception:
         return BrokerUnavailableError(f"the connection to NATS closed: {self._connection.failure}")
 
     async def _keep(self) -> None:
-        tick_s = self._connection.settings.redelivery_s / 3
+        loop = asyncio.get_running_loop()
+        report_s = self._connection.settings.redelivery_s / 3
+        reported_s = loop.time()
         trials = 0
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_BACKOFF_S[min(trials, 4)] if trials else tick_s):
+                async with asyncio.timeout(
+                    _BACKOFF_S[min(trials, 4)] if trials else min(report_s, _OVERDUE_S)
+                ):
                     await self._stir.wait()
             self._stir.clear()
             if not self._connection.is_connected:
                 continue
             if self._is_broken or self._is_overdue():
                 trials = 0 if await self._restart() else trials + 1
-            if self._held:
+            if self._held and loop.time() >= reported_s + report_s:
+                reported_s = loop.time()
                 await self._send([(subject, IN_PROGRESS) for subject in self._held])
 
     def _is_overdue(self) -> bool:

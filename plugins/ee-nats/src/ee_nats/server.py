@@ -26,7 +26,7 @@ if sys.platform != "win32":
     import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -78,6 +78,7 @@ class ServerProcess:
         port: int = -1,
         sync_always: bool = True,
         max_payload: int = 1024 * 1024,
+        settings: Mapping[str, object] | None = None,
     ) -> None:
         """Prepare; nothing is touched before `start`.
 
@@ -87,6 +88,7 @@ class ServerProcess:
             port: -1 for any free one.
             sync_always: False syncs every two minutes only: quicker, and enough where nothing must survive a power cut.
             max_payload: Largest message in bytes, headers included.
+            settings: More of nats-server's own settings, such as ``authorization``.
         """
         self.url = ""
         self._folder = folder
@@ -94,6 +96,7 @@ class ServerProcess:
         self._port = port
         self._sync_always = sync_always
         self._max_payload = max_payload
+        self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
         self._lock = contextlib.ExitStack()
@@ -184,17 +187,17 @@ class ServerProcess:
 
     def _configuration(self) -> str:
         """Written as JSON strings, which its configuration reads: a path may hold blanks and backslashes."""
-        jetstream = {"store_dir": str(self.data)}
+        jetstream: dict[str, object] = {"store_dir": str(self.data)}
         if self._sync_always:
             jetstream["sync_interval"] = "always"
-        settings = {
+        settings: dict[str, object] = {
             "host": "127.0.0.1",
             "port": self._port,
             "ports_file_dir": str(self._folder),
             "max_payload": self._max_payload,
             "jetstream": jetstream,
         }
-        return json.dumps(settings, indent=2)
+        return json.dumps(settings | self._settings, indent=2)
 
     def _wait(self, deadline_s: float) -> None:
         while time.monotonic() < deadline_s:

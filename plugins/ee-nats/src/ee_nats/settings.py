@@ -43,14 +43,21 @@ class NatsSettings:
     redelivery_s: float = 15.0  # after this a dead process's deliveries come back
 
     @classmethod
-    def parse(cls, settings: Mapping[str, Any]) -> NatsSettings:
+    def parse(cls, settings: Mapping[str, Any], *, namespace: str | None = None) -> NatsSettings:
         """Read the section as the configuration has it; `servers` may be one address.
+
+        Args:
+            namespace: Becomes the prefix, which the section then may not have.
 
         Raises:
             ConfigError: Names the setting, its value, and what was expected.
         """
         known = {field.name: field for field in fields(cls)}
         values: dict[str, Any] = {}
+        if namespace is not None:
+            if "prefix" in settings:
+                raise ConfigError(f"nats setting prefix is {settings['prefix']!r}; set the namespace instead")
+            settings = {**settings, "prefix": namespace}
         for name, value in settings.items():
             if name not in known:
                 raise ConfigError(f"nats has no setting {name!r}; it has {', '.join(sorted(known))}")
