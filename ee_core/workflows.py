@@ -12,22 +12,23 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ee_core.definitions import Definition, check_inputs, compile_expressions, load
+from ee_core.definitions import Definition, check_inputs, compile_expressions, expand_node, load
 from ee_core.errors import ExpressionError, NotFoundError, PluginError
 from ee_core.model.compiled import CompiledWorkflow, compile_workflow
 from ee_core.model.workflow import from_content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ee_core.contracts.activity import ActivityType
     from ee_core.contracts.catalogue import Catalogue, CatalogueEntry
     from ee_core.contracts.expression import Language
+    from ee_core.contracts.hooks import NodeDraft, WorkflowDraft
     from ee_core.contracts.journal import Journal
     from ee_core.messages.jobs import ExecuteJob
     from ee_core.model.expression import Program, Scope
     from ee_core.model.ids import WorkflowHash
-    from ee_core.model.workflow import Workflow
+    from ee_core.model.workflow import Node, Workflow
 
 _log = logging.getLogger(__name__)
 
@@ -57,11 +58,13 @@ class Workflows:
         *,
         activities: Callable[[], Mapping[str, ActivityType]],
         open_language: OpenLanguage,
+        expand: Callable[[NodeDraft, WorkflowDraft], Sequence[Node] | None] = expand_node,
     ) -> None:
         self._journal = journal
         self._catalogue = catalogue
         self._activities = activities
         self._open_language = open_language
+        self._expand = expand
         self._compiled: dict[WorkflowHash, CompiledWorkflow] = {}
         self._loaded: dict[tuple[bytes, bytes | None], Definition] = {}
 
@@ -140,6 +143,7 @@ class Workflows:
                 bindings=bindings,
                 activities=self._activities(),
                 language=self._open_language,
+                expand=self._expand,
             )
         return self._loaded[key]
 

@@ -53,7 +53,7 @@ def load_file(
     Raises:
         WorkflowError: It does not load; the text shows every fault in its place.
     """
-    from ee_core.definitions import load
+    from ee_core.definitions import expand_with, load
     from ee_core.definitions.source import read
 
     text = read_file(path)
@@ -65,6 +65,7 @@ def load_file(
         bindings_place=bindings or "",
         activities={**registry.installed_activities(), **(served or {})},
         language=registry.open_expressions,
+        expand=expand_with(registry.hooks),
     )
     content = read(text, path).plain()
     return WorkflowFile(

@@ -8,8 +8,17 @@ from __future__ import annotations
 
 from ee_core.definitions.compiling import compile_expressions
 from ee_core.definitions.diagnostics import Diagnostic, render
-from ee_core.definitions.expansion import expand_node
+from ee_core.definitions.expansion import expand_node, expand_with
 from ee_core.definitions.inputs import check_inputs
 from ee_core.definitions.loading import Definition, load
 
-__all__ = ["Definition", "Diagnostic", "check_inputs", "compile_expressions", "expand_node", "load", "render"]
+__all__ = [
+    "Definition",
+    "Diagnostic",
+    "check_inputs",
+    "compile_expressions",
+    "expand_node",
+    "expand_with",
+    "load",
+    "render",
+]

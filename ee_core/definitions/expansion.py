@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from ee_core.definitions.parameters import get_member, read_parameters, read_truth
 from ee_core.errors import WorkflowError
 from ee_core.model.workflow import Activity, Node, NodeKind
+from ee_core.registry import expand_node as ask_plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ee_core.contracts.hooks import NodeDraft, WorkflowDraft
+    from ee_core.registry import HookCalls
+
+    ExpandNode = Callable[[NodeDraft, WorkflowDraft], Sequence[Node] | None]
 
 FOREIGN_TYPES: Final = ("Trigger", "ConnectorStart", "Label")
 
@@ -37,6 +41,16 @@ def expand_node(node: NodeDraft, workflow: WorkflowDraft) -> Sequence[Node] | No
         case "label":
             return ()  # a note in the drawing
     return None
+
+
+def expand_with(hooks: HookCalls) -> ExpandNode:
+    """Return what expands a node by the plugins' hooks, and by the core when none of them knows its type."""
+
+    def expand(node: NodeDraft, workflow: WorkflowDraft) -> Sequence[Node] | None:
+        nodes = ask_plugins(hooks, node, workflow)
+        return expand_node(node, workflow) if nodes is None else nodes
+
+    return expand
 
 
 def _expand_trigger(node: NodeDraft) -> Node:

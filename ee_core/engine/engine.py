@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ee_core.bot.profile import Profile
 from ee_core.bot.worker import WorkerHost
 from ee_core.contracts.broker import Channel, ChannelKind
+from ee_core.definitions import expand_with
 from ee_core.engine.events import encode_events
 from ee_core.engine.hooks import EngineHooks
 from ee_core.engine.queries import Queries
@@ -83,6 +84,7 @@ class Engine:
             parts.catalogue,
             activities=parts.registry.installed_activities,
             open_language=parts.registry.open_expressions,
+            expand=expand_with(parts.registry.hooks),
         )
         self.jobs = Jobs(
             parts.journal,

@@ -7,7 +7,7 @@ the rule by which several answers become one.
 
 from __future__ import annotations
 
-from ee_core.registry.answers import add_headers, admit_job, choose_bot, choose_retry
+from ee_core.registry.answers import add_headers, admit_job, choose_bot, choose_retry, expand_node
 from ee_core.registry.calls import Answer, HookCalls
 from ee_core.registry.plugins import PluginRow, PluginState, Registry
 
@@ -21,4 +21,5 @@ __all__ = [
     "admit_job",
     "choose_bot",
     "choose_retry",
+    "expand_node",
 ]

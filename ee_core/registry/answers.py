@@ -9,13 +9,15 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.contracts.hooks import GIVE_UP, AdmissionRequest, EngineLoad, GiveUp, Hold, Refuse
+from ee_core.errors import PluginError
 from ee_core.model.ids import BotId
+from ee_core.model.workflow import Node
 from ee_core.registry.calls import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ee_core.contracts.hooks import BotView, FailedAttempt, VisitView
+    from ee_core.contracts.hooks import BotView, FailedAttempt, NodeDraft, VisitView, WorkflowDraft
     from ee_core.model.events import Error
     from ee_core.model.ids import JobId, VisitId
     from ee_core.registry.calls import HookCalls
@@ -23,6 +25,26 @@ if TYPE_CHECKING:
 _HEADER: Final = re.compile(r"x-[a-z0-9-]{1,62}")
 _CORE_HEADER: Final = "x-ee-"
 _MAX_HEADER_VALUE: Final = 256
+
+
+def expand_node(hooks: HookCalls, node: NodeDraft, workflow: WorkflowDraft) -> Sequence[Node] | None:
+    """Return the nodes of the core's kinds that plugins write for a node, or None when none knows its kind.
+
+    Raises:
+        PluginError: A plugin raised, or answered something else than nodes: the workflow cannot be loaded, since its
+            content would depend on who failed.
+    """
+    answer = hooks.ask_or_raise("ee_expand_node", node=node, workflow=workflow)
+    if answer is None:
+        return None
+    nodes = answer.value
+    if not isinstance(nodes, list | tuple) or not all(isinstance(one, Node) for one in nodes):
+        raise PluginError(
+            f"plugin {answer.plugin!r}: hook ee_expand_node answered {nodes!r:.100}, not a sequence of nodes",
+            group="ee.hooks",
+            name=answer.plugin,
+        )
+    return nodes
 
 
 def choose_retry(hooks: HookCalls, visit: VisitView, attempt: FailedAttempt, error: Error) -> int | GiveUp:

@@ -10,6 +10,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ee_core.errors import PluginError
+from ee_core.registry.listing import HOOKS
 from ee_core.registry.loading import new_manager
 
 if TYPE_CHECKING:
@@ -80,6 +82,26 @@ class HookCalls:
             if accept is None or accept(answer):
                 return Answer(implementation.plugin_name, answer)
             self.report(implementation.plugin_name, hook, f"answered {answer!r}, which is not possible here")
+        return None
+
+    def ask_or_raise(self, hook: str, /, **arguments: object) -> Answer | None:
+        """Ask as `ask_first`, where an answer that is missing would be a wrong one.
+
+        Raises:
+            PluginError: A plugin raised; its name is in the message, its exception is chained.
+        """
+        for implementation in self._implementations(hook):
+            name = implementation.plugin_name
+            try:
+                answer = implementation.function(*[arguments[key] for key in implementation.argnames])
+            except Exception as error:
+                raise PluginError(
+                    f"plugin {name!r}: hook {hook} raised {type(error).__name__}: {error}",
+                    group=HOOKS,
+                    name=name,
+                ) from error
+            if answer is not None:
+                return Answer(name, answer)
         return None
 
     def ask_all(self, hook: str, /, **arguments: object) -> list[Answer]:

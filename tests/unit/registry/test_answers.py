@@ -13,14 +13,18 @@ from ee_core.contracts.hooks import (
     EngineLoad,
     FailedAttempt,
     Hold,
+    NodeDraft,
     Refuse,
     VisitView,
+    WorkflowDraft,
 )
+from ee_core.errors import PluginError
 from ee_core.hookspecs import hookimpl
 from ee_core.local.env import SystemEnv
 from ee_core.model.events import Error
 from ee_core.model.ids import BotId, JobId, NodeId, VisitId
-from ee_core.registry import HookCalls, add_headers, admit_job, choose_bot, choose_retry
+from ee_core.model.workflow import Node, NodeKind
+from ee_core.registry import HookCalls, add_headers, admit_job, choose_bot, choose_retry, expand_node
 from ee_core.registry.calls import CORE
 
 VISIT = VisitView(job=JobId("j"), visit=VisitId("a#1"), node=NodeId("a"), workflow="w", activity="noop")
@@ -31,6 +35,12 @@ REQUEST = AdmissionRequest(JobId("j"), "w")
 class Says:
     def __init__(self, answer: object) -> None:
         self.answer = answer
+
+    @hookimpl
+    def ee_expand_node(self, node):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
     @hookimpl
     def ee_choose_retry(self, visit, attempt, error):
@@ -51,6 +61,28 @@ class Says:
 
 def ask(*answers: object) -> HookCalls:
     return HookCalls(SystemEnv(), {f"p{place}": Says(answer) for place, answer in enumerate(answers)})
+
+
+def test_a_node_is_written_by_the_first_plugin_that_knows_its_kind() -> None:
+    draft, whole = NodeDraft(NodeId("a"), "Mail"), WorkflowDraft("w", "export", ())
+    nodes = (Node(id=NodeId("a"), kind=NodeKind.END),)
+
+    assert expand_node(ask(None, nodes, ()), draft, whole) == nodes
+    assert expand_node(ask([]), draft, whole) == []
+    assert expand_node(ask(None), draft, whole) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (ValueError("on purpose"), "plugin 'p0': hook ee_expand_node raised ValueError: on purpose"),
+        ("nodes", "plugin 'p0': hook ee_expand_node answered 'nodes', not a sequence of nodes"),
+        ([1], r"answered \[1\], not a sequence of nodes"),
+    ],
+)
+def test_a_plugin_that_fails_to_write_a_node_stops_the_loading(answer: object, message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        expand_node(ask(answer, ()), NodeDraft(NodeId("a"), "Mail"), WorkflowDraft("w", "export", ()))
 
 
 @pytest.mark.parametrize(
