@@ -192,6 +192,8 @@ class Draft:
 
     def joins_with_tokens(self) -> list[int]:
         """Return the joins in whose queues tokens wait, lowest rank first."""
+        if not self.job.queues and not self._filled:
+            return []
         joins = [join for join in self.job.queues if join not in self._filled]
         joins += [join for join, filled in self._filled.items() if filled]
         if len(joins) > 1:

@@ -13,7 +13,7 @@ from ee_core.model.transition import demand, find_attempt, find_live, refuse, wo
 from ee_core.model.waiting import WaitChanges, drain_wait, rearm
 
 # Why an attempt is Lost when the bot itself said so: that was its terminal answer (R18).
-BOTS_WORD: Final = frozenset({"lost", "stopped"})
+_BOTS_WORD: Final = frozenset({"lost", "stopped"})
 
 
 def _assigned(job: Job, event: events.AttemptAssigned, at_us: int, changes: WaitChanges) -> None:
@@ -82,7 +82,7 @@ def _failed(job: Job, event: events.AttemptFailed, _at_us: int, changes: WaitCha
 
 def _lost(job: Job, event: events.AttemptLost, _at_us: int, changes: WaitChanges) -> None:
     visit, attempt = _open_attempt(job, event, event.attempt)
-    attempt.status, attempt.answered = AttemptStatus.LOST, event.why in BOTS_WORD
+    attempt.status, attempt.answered = AttemptStatus.LOST, event.why in _BOTS_WORD and not event.drains
     visit.status = VisitStatus.LOST
     if event.drains:
         demand(attempt.bot is not None, job, event, "there is no bot to drain")

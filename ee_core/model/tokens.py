@@ -8,9 +8,10 @@ The first token that reaches an End ends all of it. Nothing here opens an incide
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from ee_core.errors import EngineError, ExpressionError
+from ee_core.errors import ExpressionError
 from ee_core.model.context import scope_of, values_read
 from ee_core.model.draft import Draft, Trouble
 from ee_core.model.events import (
@@ -35,20 +36,12 @@ _SHOWN_POINTERS: Final = 20  # in the detail of an incident
 _SHOWN_CHARACTERS: Final = 500
 
 
-class RunawayError(EngineError):
-    """The tokens of a decision do not come to rest within the limits; never leaves the model.
+@dataclass(frozen=True, slots=True)
+class Runaway:
+    """The tokens of a decision do not come to rest within the limits (R29)."""
 
-    Attributes:
-        node: Where it was noticed.
-        what: Which limit.
-    """
-
-    code = "runaway"
-
-    def __init__(self, node: NodeId, what: str) -> None:
-        super().__init__(f"{what} at node {node!r}")
-        self.node = node
-        self.what = what
+    node: NodeId  # where it was noticed
+    what: str  # which limit
 
 
 # -- setting out ---------------------------------------------------------------------------------------------
@@ -173,30 +166,32 @@ def _no_branch(draft: Draft, node: int) -> Trouble:
 # -- coming to rest ----------------------------------------------------------------------------------------------
 
 
-def settle(draft: Draft) -> None:
+def settle(draft: Draft) -> Runaway | None:
     """Move all tokens to rest, and fire joins until none is ready.
 
-    Raises:
-        RunawayError: A limit of R29 was reached; the draft holds moves that must be rolled back.
+    Returns:
+        None, or why it was given up; then the draft holds moves that must be rolled back.
     """
-    _rest(draft)
-    while draft.finished is None:
+    runaway = _rest(draft)
+    while runaway is None and draft.finished is None:
         join = _find_ready(draft)
         if join is None:
-            return
+            return None
         draft.hops += 1
-        _check_limits(draft, join)
         fire(draft, join)
-        _rest(draft)
+        runaway = _rest(draft)
+    return runaway
 
 
-def _rest(draft: Draft) -> None:
+def _rest(draft: Draft) -> Runaway | None:
     moving = draft.moving
     nodes = draft.workflow.nodes
     while moving and draft.finished is None:
         source, slot, target = moving.popleft()
         draft.hops += 1
-        _check_limits(draft, target)
+        limit = _find_limit(draft)
+        if limit:
+            return Runaway(draft.workflow.graph.nodes[target], limit)
         kind = nodes[target].kind
         if kind is NodeKind.JOIN and source is not None:
             _queue(draft, source, slot, target)
@@ -204,15 +199,18 @@ def _rest(draft: Draft) -> None:
         visit = draft.name_visit(target)
         draft.events.append(VisitCreated(visit, source, slot))
         _ARRIVE[kind](draft, visit, target)
+    return None
 
 
-def _check_limits(draft: Draft, node: int) -> None:
+def _find_limit(draft: Draft) -> str:
+    """Return the limit that one more arrival would break, "" if none."""
     if draft.hops > MAX_HOPS:
-        raise RunawayError(draft.workflow.graph.nodes[node], f"more than {MAX_HOPS} moves in one step")
+        return f"more than {MAX_HOPS} moves in one step"
     if draft.living + draft.queued + len(draft.moving) >= MAX_TOKENS:
-        raise RunawayError(draft.workflow.graph.nodes[node], f"more than {MAX_TOKENS} tokens")
+        return f"more than {MAX_TOKENS} tokens"
     if draft.visits >= MAX_VISITS:
-        raise RunawayError(draft.workflow.graph.nodes[node], f"more than {MAX_VISITS} visits")
+        return f"more than {MAX_VISITS} visits"
+    return ""
 
 
 def _stay(draft: Draft, visit: VisitId, node: int) -> None:

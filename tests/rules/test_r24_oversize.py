@@ -53,6 +53,8 @@ def test_r24_a_record_stays_within_its_limit_whatever_it_holds(flow):
 
     assert len(encode_record(stage.records[-1])) <= MAX_RECORD_BYTES
     assert [incident.kind.value for incident in stage.job.incidents.values()] == ["Oversize", "Oversize"]
+    stage.answer(Choice.RETRY, "i1")
+    assert stage.statuses["b#1"] == "AwaitingBotResponse"
 
 
 def test_r24_an_operators_output_too_large_is_refused(flow):

@@ -124,11 +124,15 @@ def _broken(draft: Draft, node: int, error: ExpressionError) -> Trouble:
 def _oversize(draft: Draft, node: int, rendered: Rendered, limit: int) -> Trouble:
     name = draft.workflow.graph.nodes[node]
     key, size = _largest(rendered.value, rendered.size)
+    # what is too large only beside the rest of this record fits into one of its own
+    is_too_large_alone = rendered.size > MAX_INPUT_BYTES
+    others = (Choice.SKIP, Choice.FAIL)
+    cure = "pass large values by reference" if is_too_large_alone else "retry it by itself"
     return Trouble(
         IncidentKind.OVERSIZE,
-        (Choice.SKIP, Choice.FAIL),
+        others if is_too_large_alone else (Choice.RETRY, *others),
         f"the input of node {name!r} has {rendered.size} bytes, {size} of them in {key or 'its value'!r}, and"
-        f" {limit} is the limit; pass large values by reference, skip the node with an output, or fail it",
+        f" {limit} is the limit here; {cure}, skip the node with an output, or fail it",
         {"node": name, "key": key, "bytes": rendered.size, "limit": limit},
     )
 

@@ -109,24 +109,21 @@ def _settle(draft: Draft) -> bool:
     if draft.job.runaway is not None and draft.job.runaway not in draft.closed:
         draft.roll_back()
         return False
-    try:
-        tokens.settle(draft)
-        _check_size(draft)
-    except tokens.RunawayError as error:
+    runaway = tokens.settle(draft) or _find_oversize(draft)
+    if runaway is not None:
         draft.roll_back()
-        draft.open_incident(_runaway(error), node=error.node)
-        return False
-    return True
+        draft.open_incident(_runaway(runaway), node=runaway.node)
+    return runaway is None
 
 
-def _check_size(draft: Draft) -> None:
+def _find_oversize(draft: Draft) -> tokens.Runaway | None:
+    """Return a runaway when the moves alone would make a record that no journal takes."""
     if len(draft.events) * _EVENT_BYTES + draft.payload_bytes < MAX_RECORD_BYTES or draft.mark is None:
-        return
+        return None
     size = len(msgspec.json.encode(draft.events[draft.mark :]))
     if size + draft.payload_bytes + _MARGIN_BYTES > MAX_RECORD_BYTES:
-        raise tokens.RunawayError(
-            _last_node(draft), f"moves of more than {MAX_RECORD_BYTES} bytes in one step"
-        )
+        return tokens.Runaway(_last_node(draft), f"moves of more than {MAX_RECORD_BYTES} bytes in one step")
+    return None
 
 
 def _last_node(draft: Draft) -> NodeId:
@@ -162,10 +159,10 @@ def _stuck(draft: Draft, join: int) -> Trouble:
     )
 
 
-def _runaway(error: tokens.RunawayError) -> Trouble:
+def _runaway(runaway: tokens.Runaway) -> Trouble:
     return Trouble(
         IncidentKind.RUNAWAY,
         (Choice.FAIL,),
-        f"the job runs away: {error}; its tokens stay where they were before; fail the job and mend its workflow",
-        {"limit": error.what},
+        f"the job runs away: {runaway.what}, at node {runaway.node!r}; its tokens stay where they were before; fail the job and mend its workflow",
+        {"limit": runaway.what},
     )
