@@ -77,6 +77,6 @@ def _read_retry(members: Members) -> Retry:
     return Retry(
         attempts=retry.whole("attempts", default.attempts, least=1, most=_MAX_ATTEMPTS),
         delay_ms=retry.duration_ms("delay", default.delay_ms) or default.delay_ms,
-        backoff=retry.number("backoff", default.backoff, least=1, most=1000),
+        backoff=float(retry.number("backoff", default.backoff, least=1, most=1000)),
         max_delay_ms=retry.duration_ms("max_delay", default.max_delay_ms) or default.max_delay_ms,
     )

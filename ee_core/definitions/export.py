@@ -168,7 +168,7 @@ class _Reader:
         return NodeDraft(
             id=node,
             kind=self._read_type(item),
-            name=_text(_get(item, "name")),
+            name=_text(_get(item, "name")) or self.renamed.get(node, ""),
             description=_text(_get(item, "description")),
             pointers=self._read_pointers(node, item),
             members={

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ee_core.definitions.export import ExpandNode
     from ee_core.definitions.items import Item
     from ee_core.model.ids import WorkflowHash
-    from ee_core.model.workflow import Node, Workflow
+    from ee_core.model.workflow import Activity, Node, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,10 @@ def _nodes_of(root: Item) -> object:
 
 
 def _resolve_types(draft: Draft, activities: Mapping[str, ActivityType], report: Report) -> None:
-    """Store what the activity types say of themselves (R9a), and leave out what is a default (R25)."""
+    """Store what the activity types say of themselves (R9a)."""
     nodes = tuple(
         msgspec.structs.replace(node, activity=_resolve(node, node.activity, draft, activities, report))
-        if node.activity is not None
+        if node.activity is not None and node.activity.type
         else node
         for node in draft.workflow.nodes
     )
@@ -128,9 +128,6 @@ def _resolve_types(draft: Draft, activities: Mapping[str, ActivityType], report:
 def _resolve(
     node: Node, activity: Activity, draft: Draft, activities: Mapping[str, ActivityType], report: Report
 ) -> Activity:
-    activity = _canonical(activity)
-    if not activity.type:
-        return activity
     place = draft.places.types.get(node.id) or draft.places.of(node.id)
     found = activities.get(activity.type)
     if found is None:
@@ -146,17 +143,6 @@ def _resolve(
     # who names a bot wants one, also for a type that needs none
     stateless = stateless and activity.bot == BotSelector()
     return msgspec.structs.replace(activity, stateless=stateless, idempotent=idempotent)
-
-
-def _canonical(activity: Activity) -> Activity:
-    """Put the default objects in place of equal ones: the encoder leaves out the former only."""
-    default = Activity(type="")
-    same = {
-        name: getattr(default, name)
-        for name in ("bot", "timeouts", "retry")
-        if getattr(activity, name) == getattr(default, name)
-    }
-    return msgspec.structs.replace(activity, **same)
 
 
 def _report_soundness(draft: Draft, report: Report) -> None:

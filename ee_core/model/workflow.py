@@ -118,7 +118,33 @@ class Workflow(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def to_content(workflow: Workflow) -> bytes:
     """Return the canonical JSON of a workflow: sorted keys, no white space, defaults left out."""
-    return msgspec.json.encode(workflow, order="sorted")
+    return msgspec.json.encode(_without_defaults(workflow), order="sorted")
+
+
+def _without_defaults(value: Any) -> Any:
+    """Return a value as builtins; equal workflows give equal ones, however they were made.
+
+    The encoder's own `omit_defaults` asks whether a text *is* the default, not whether it equals it.
+    """
+    if isinstance(value, msgspec.Struct):
+        fields = ((field, getattr(value, field.name)) for field in msgspec.structs.fields(value))
+        return {
+            field.encode_name: _without_defaults(member)
+            for field, member in fields
+            if not (_is_default(field, member))
+        }
+    if isinstance(value, list | tuple):
+        return [_without_defaults(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_defaults(item) for key, item in value.items()}
+    return value
+
+
+def _is_default(field: msgspec.structs.FieldInfo, value: Any) -> bool:
+    if field.default is not msgspec.NODEFAULT:
+        # 0, 0.0 and False are equal to each other and differ in JSON
+        return type(value) is type(field.default) and bool(value == field.default)
+    return field.default_factory is not msgspec.NODEFAULT and bool(value == field.default_factory())
 
 
 def from_content(content: bytes) -> Workflow:

@@ -14,7 +14,7 @@ from ee_cel.source import Chain, Word, find_chains, find_offset, locate, split_w
 from ee_core.contracts.expression import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ee_core.contracts.expression import Names
 
@@ -64,6 +64,8 @@ _HABITS: Final = {  # what people write who come from other languages
     "undefined": "null",
     "len": "size",
 }
+
+_MAX_COMPARED: Final = 500
 
 _ERROR = re.compile(r"ERROR: <input>:(?P<line>-?\d+):(?P<column>-?\d+): (?P<message>[^\n]*)")
 _UNKNOWN = re.compile(r"undeclared reference to '(?P<name>[^']+)'")
@@ -157,5 +159,7 @@ def _explain_syntax(message: str, offset: int, source: str, words: tuple[Word, .
     return _fault(shown[:1].lower() + shown[1:], source, place, length, hint)
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), "")
+def _nearest(word: str, known: Iterable[str]) -> str:
+    # Comparing is slow, and a large workflow has thousands of names.
+    near = [each for each in known if abs(len(each) - len(word)) <= 2][:_MAX_COMPARED]
+    return next(iter(get_close_matches(word, near, n=1, cutoff=0.6)), "")
