@@ -23,7 +23,8 @@ class LeaseWait:
     node: NodeId
     activity: str
     selector: BotSelector
-    same_as: BotId | None  # resolved: the bot that did the named node; None without `same_as`
+    same_as: BotId | None  # the bot assigned last to the node `selector.same_as` names; None: without `same_as`,
+    # or that node had no bot yet, and then no bot fits
     since_us: int  # `at_us` of the record that created the visit: the age in the queue
     deadline_us: int | None  # the bot time-out
     no_bot: bool  # an incident NoBot is open: the Fleet tells `BotFound` when one comes
