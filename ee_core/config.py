@@ -98,11 +98,6 @@ class EngineSettings(_Section):
         ge=0,
         description="Seconds that work in the engine's own process gets to end when the engine stops.",
     )
-    drain_timeout_s: float = Field(
-        default=300.0,
-        gt=0,
-        description="Seconds after which a bot that does not say that it stopped is quarantined.",
-    )
 
 
 class PluginSettings(_Section):

@@ -219,7 +219,7 @@ def ee_on_wait(job: JobId, wait: Wait, armed: bool, reason: str) -> None:
         job: The job.
         wait: What it waits for.
         armed: True when armed, False when dropped.
-        reason: Why: ``new``, ``changed``, ``adopted``, ``over``, ``passivated`` or ``lost``.
+        reason: Why: ``new``, ``changed`` or ``adopted`` when armed, ``over`` when dropped.
 
     An exception costs this plugin this call and is reported once per plugin and minute.
     """

@@ -33,6 +33,7 @@ USUAL_FOLDER: Final = "workflows"
 _YAML: Final = (".ee.yaml", ".ee.yml")
 _JSON: Final = ".json"
 _BINDINGS: Final = ".bindings.json"
+_SKIMMED: Final = 2  # levels of a YAML file in which names may stand
 _Loader: Final = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
 )  # the former is ten times faster, where it is built
@@ -198,50 +199,66 @@ def _read_bindings(path: Path) -> bytes | None:
 
 
 def _read_header(path: Path, text: bytes) -> _Header:
+    is_json = path.suffix == _JSON
     try:
-        if path.suffix == _JSON:
-            return _read_json_header(json.loads(text))
-        return _read_yaml_header(text)
+        return _to_header(json.loads(text) if is_json else _skim_yaml(text))
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
-        return _Header(fault=f"is no {'JSON' if path.suffix == _JSON else 'YAML'}: {reason}")
+        return _Header(fault=f"is no {'JSON' if is_json else 'YAML'}: {reason}")
 
 
-def _read_json_header(value: Any) -> _Header:
+def _to_header(value: Any) -> _Header:
     """Read the native form, or the export form: an envelope, its content, or the bare list of nodes."""
     if isinstance(value, list):
         return _Header()
     if not isinstance(value, dict):
         return _Header(fault=f"is no workflow: it holds {type(value).__name__}, not an object")
-    content = value.get("content")
-    if isinstance(content, dict):
-        value = content
-    if "nodes" not in value and "workflow" not in value:
+    if "nodes" in value:
+        return _Header(_text(value, "name"), _text(value, "version"))
+    content, metadata = _member(value, "content"), _member(value, "metadata")
+    content = content if isinstance(content, dict) else value
+    if _member(content, "workflow") is None:
         return _Header(fault="is no workflow: it has neither 'nodes' nor 'workflow'")
-    name = value.get("name")
-    version = value.get("version") if "nodes" in value else ""
-    return _Header(name if isinstance(name, str) else "", version if isinstance(version, str) else "")
+    return _Header(_text(content, "name") or _text(metadata if isinstance(metadata, dict) else value, "name"))
 
 
-def _read_yaml_header(text: bytes) -> _Header:
-    """Read two scalars at the top level by the parser's events: nothing is built, so nothing can blow up."""
-    found: dict[str, str] = {}
-    depth = 0
-    key: str | None = None
+def _member(value: Mapping[str, Any], name: str) -> Any:
+    """Return a member in any letter case, as the export form has it."""
+    return next((member for key, member in value.items() if key.lower() == name and member is not None), None)
+
+
+def _text(value: Mapping[str, Any], name: str) -> str:
+    found = _member(value, name)
+    return found.strip() if isinstance(found, str) else ""
+
+
+def _skim_yaml(text: bytes) -> Any:
+    """Read the scalars of the two outer levels, by the parser's events: nothing is built, so nothing can blow up."""
+    skim: dict[str, Any] = {}
+    keys: list[str | None] = []  # the key at each open level, None while the next one is awaited
     for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.SequenceStartEvent) and not keys:
+            return []
         if isinstance(event, yaml.CollectionStartEvent):
-            if depth == 0 and not isinstance(event, yaml.MappingStartEvent):
-                return _Header(fault="is no workflow: it holds a list")
-            depth += 1
+            if keys and keys[-1] is not None:
+                _put(skim, keys, {})
+            keys.append(None)
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-            key = None if depth == 1 else key
-        elif depth == 1 and isinstance(event, yaml.ScalarEvent) and key is None:
-            key = event.value
-            found.setdefault(key, "")
-        elif depth == 1 and key is not None:
-            found[key] = event.value if isinstance(event, yaml.ScalarEvent) else ""
-            key = None
-    if "nodes" not in found:
-        return _Header(fault="is no workflow: it has no 'nodes'")
-    return _Header(found.get("name", ""), found.get("version", ""))
+            keys.pop()
+            if keys:
+                keys[-1] = None
+        elif keys and keys[-1] is None:
+            keys[-1] = getattr(event, "value", None)
+        elif keys:
+            _put(skim, keys, getattr(event, "value", ""))  # an alias has none
+            keys[-1] = None
+    return skim
+
+
+def _put(skim: dict[str, Any], keys: list[str | None], value: Any) -> None:
+    """Keep a value that stands at one of the two outer levels."""
+    outer, inner = keys[0], keys[-1]
+    if len(keys) == 1 and outer is not None:
+        skim[outer] = value
+    elif len(keys) == _SKIMMED and outer is not None and inner is not None and isinstance(skim[outer], dict):
+        skim[outer][inner] = value

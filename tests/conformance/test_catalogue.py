@@ -70,8 +70,8 @@ async def test_c2_two_files_with_one_name_and_version_are_an_error_naming_both(
     ("file", "text", "fault"),
     [
         ("bad.ee.yaml", "name: [", "is no YAML: while parsing"),
-        ("bad.ee.yml", "- a\n- b", "is no workflow: it holds a list"),
-        ("bad.ee.yaml", "", "is no workflow: it has no 'nodes'"),
+        ("bad.ee.yaml", "", "is no workflow: it has neither 'nodes' nor 'workflow'"),
+        ("bad.ee.yml", "just text", "is no workflow: it has neither 'nodes' nor 'workflow'"),
         ("bad.ee.yaml", b"name: \xff\xfe", "is no YAML"),
         ("bad.json", "{", "is no JSON: Expecting property name"),
         ("bad.json", "[" * 100_000, "is no JSON: nested too deeply"),
@@ -150,6 +150,7 @@ async def test_entries_come_by_name_then_version(catalogue, tmp_path: Path) -> N
     [
         ({"metadata": {"id": "x"}, "content": {"name": "orders wf", "workflow": []}}, "orders wf"),
         ({"name": "orders", "workflow": [], "version": "ignored"}, "orders"),
+        ({"metadata": {"Name": " orders "}, "Content": {"name": None, "Workflow": []}}, "orders"),
         ({"workflow": []}, "file"),
         ([{"id": "n"}], "file"),
     ],
@@ -164,6 +165,23 @@ async def test_an_export_file_is_found_with_its_bindings(
 
     assert (found.name, found.version, found.bindings, found.fault) == (name, "", b"{}", "")
     assert len(await catalogue.list()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("content:\n  name: orders\n  workflow: []\n", "orders"),
+        ("metadata: {name: orders}\ncontent: {workflow: [{name: inner}]}\n", "orders"),
+        ("workflow: []\n? [complex, key]\n: {name: no}\nname: orders\n", "orders"),
+        ("- {id: a, name: inner}\n", "file"),
+    ],
+)
+async def test_the_export_form_may_be_written_in_yaml(
+    catalogue, tmp_path: Path, text: str, name: str
+) -> None:
+    write(tmp_path, "file.ee.yaml", text)
+
+    assert [(entry.name, entry.fault) for entry in await catalogue.list()] == [(name, "")]
 
 
 async def test_names_are_read_from_the_top_level_alone(catalogue, tmp_path: Path) -> None:
