@@ -17,14 +17,16 @@ WaitKey = NewType("WaitKey", str)
 
 @dataclass(frozen=True, slots=True)
 class LeaseWait:
-    """A visit waits for a bot; the Fleet answers with `BotGranted`."""
+    """A visit waits for a bot; the Fleet answers with `BotGranted`.
+
+    With `selector.same_as`, and `same_as` None, no bot fits: the named node had none yet (it was skipped).
+    """
 
     visit: VisitId
     node: NodeId
     activity: str
     selector: BotSelector
-    same_as: BotId | None  # the bot assigned last to the node `selector.same_as` names; None: without `same_as`,
-    # or that node had no bot yet, and then no bot fits
+    same_as: BotId | None  # resolved: the bot assigned last to the node that `selector.same_as` names
     since_us: int  # `at_us` of the record that created the visit: the age in the queue
     deadline_us: int | None  # the bot time-out
     no_bot: bool  # an incident NoBot is open: the Fleet tells `BotFound` when one comes
