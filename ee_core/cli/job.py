@@ -150,6 +150,28 @@ def show(context: click.Context, /, job_id: str, **options: Any) -> int:
 
 @job.command()
 @click.argument("job_id", metavar="JOB")
+@server_options
+@output_option
+@click.pass_context
+def history(context: click.Context, /, job_id: str, **options: Any) -> int:
+    """Print all events of a job, as they are in the journal."""
+    from ee_core.messages.jobs import QueryJobs
+
+    records = _ask(context, options, QueryJobs(what="history", job=job_id))
+    if options["output"] == "json":
+        print_json(records)
+        return Exit.OK
+    for record in records:
+        for event in record["events"]:
+            rest = {key: value for key, value in event.items() if key != "e"}
+            click.echo(
+                f"{record['index']:>4}  {record['at']}  {event['e']}  {json.dumps(rest, ensure_ascii=False)}"
+            )
+    return Exit.OK
+
+
+@job.command()
+@click.argument("job_id", metavar="JOB")
 @click.option(
     "--timeout",
     "timeout_s",

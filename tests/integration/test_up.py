@@ -1,0 +1,114 @@
+"""The day of an operator: everything up, bots in their own processes, jobs that compete, a cancel, crashes."""
+
+import json
+import re
+
+import pytest
+
+WORKFLOW = """
+ee: 1
+name: post
+inputs:
+  file: {type: string}
+  seconds: {type: number, default: 1}
+start: post
+nodes:
+  post:
+    activity: invoice.post
+    with: {journal: "${inputs.file}", seconds: "${inputs.seconds}"}
+    next: done
+  done: {end: succeeded}
+"""
+
+
+@pytest.fixture
+def effects(place):
+    """Return what bots wrote down: (start or end, idempotency key), in order."""
+    file = place.folder / "effects.txt"
+
+    def read() -> list[tuple[str, str]]:
+        if not file.exists():
+            return []
+        return [tuple(line.split(" ", 1)) for line in file.read_text().splitlines()]
+
+    read.path = str(file)
+    return read
+
+
+@pytest.fixture
+def workflow(place):
+    path = place.folder / "post.ee.yaml"
+    path.write_text(WORKFLOW)
+    return str(path)
+
+
+def submit(place, workflow, effects, seconds: float) -> str:
+    return place.run(
+        "job", "submit", workflow, "-i", f"file={effects.path}", "-i", f"seconds={seconds}"
+    ).strip()
+
+
+def state_of(place, bot: str) -> dict:
+    return next((row for row in place.ask("bot", "list") if row["bot"] == bot), {})
+
+
+def assignments(place, job: str) -> list[str]:
+    history = place.ask("job", "history", job)
+    return [e["visit"] for r in history for e in r["events"] if e["e"] == "AttemptAssigned"]
+
+
+@pytest.mark.slow
+def test_jobs_compete_for_bots_and_a_cancelled_one_frees_its_bot(place, workflow, effects, examples):
+    place.up("--bots", "0")
+    bot_file = str(examples / "bots" / "invoice_bot.py")
+    place.start("b1", "bot", "run", bot_file, "--id", "b1").wait_for("Ctrl-C")
+    place.start("b2", "bot", "run", bot_file, "--id", "b2").wait_for("Ctrl-C")
+    place.wait_until("two bots", lambda: {"b1", "b2"} <= {row["bot"] for row in place.ask("bot", "list")})
+
+    long = submit(place, workflow, effects, 30)
+    place.wait_until("the long one is on a bot", lambda: ("start", f"{long}/post#1") in effects())
+    others = [submit(place, workflow, effects, 0.5) for _ in range(2)]
+    place.run("job", "cancel", long, "--reason", "changed my mind")
+
+    place.run("job", "watch", long, code=6)
+    for job in others:
+        assert "succeeded" in place.run("job", "watch", job)
+    place.wait_until(
+        "all bots are free", lambda: {state_of(place, bot)["state"] for bot in ("b1", "b2")} == {"Free"}
+    )
+    events = [e["e"] for r in place.ask("job", "history", long) for e in r["events"]]
+    assert events[-1] in {"LateResponse", "BotDrained"}
+    started = sorted(key for what, key in effects() if what == "start")
+    assert started == sorted(f"{job}/{visit}" for job in (long, *others) for visit in assignments(place, job))
+
+
+@pytest.mark.slow
+def test_an_engine_killed_during_an_attempt_goes_on_and_the_effect_happens_once(
+    place, workflow, effects, examples
+):
+    first = place.up("--bots", "0")
+    place.start("b1", "bot", "run", str(examples / "bots" / "invoice_bot.py"), "--id", "b1").wait_for(
+        "Ctrl-C"
+    )
+    job = submit(place, workflow, effects, 4)
+    place.wait_until("the bot began", lambda: ("start", f"{job}/post#1") in effects())
+
+    first.kill()
+    port = int(re.search(r":(\d+)$", place.environ["EE_BROKER_SERVERS"]).group(1))
+    second = place.up("--bots", "0", port=port)
+
+    assert f"resumed: job {job}" in second.text
+    assert "succeeded" in place.run("job", "watch", job)
+    assert effects() == [("start", f"{job}/post#1"), ("end", f"{job}/post#1")]
+
+
+@pytest.mark.slow
+def test_a_job_submitted_by_name_comes_from_the_folder_of_workflows(place, workflow, examples):
+    (place.folder / "workflows").mkdir()
+    (place.folder / "workflows" / "hello.ee.yaml").write_text((examples / "hello.ee.yaml").read_text())
+    place.up("--bots", "2")
+
+    assert "job succeeded" in place.run("job", "submit", "hello", "--watch")
+
+    rows = json.loads(place.run("job", "list", "-o", "json"))
+    assert [(row["workflow"], row["outcome"]) for row in rows] == [("hello", "succeeded")]
