@@ -376,6 +376,12 @@ async def test_a_query_is_not_shown_in_errors(server, fetch) -> None:
     assert "canary" not in caught.value.text
 
 
+async def test_a_query_is_not_shown_in_logs(server, fetch, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        await fetch(server.url("/echo?key=canary"), headers={"X-Api-Key": "canary"})
+    assert "canary" not in caplog.text
+
+
 # -- TLS -----------------------------------------------------------------------------------------------------
 
 

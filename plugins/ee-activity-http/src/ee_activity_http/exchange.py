@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ee_activity_http.request import HttpInput
 
 MAX_REDIRECTS: Final = 5
-_CONNECT_S: Final = 10.0  # for one address; the time for everything is the caller's
+_TIMEOUT: Final = {"connect": 10.0}  # seconds for one address; the time for everything is the caller's
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KEPT_ABROAD: Final = frozenset({"accept", "accept-language", "accept-encoding", "user-agent"})
 _PORTS: Final = {"http": 80, "https": 443}
@@ -60,13 +60,11 @@ async def exchange(
         url = _parse_url(request.url)
     except (httpx.InvalidURL, ValueError) as error:
         raise PermanentActivityError(f"url: {error}", code="bad_input") from error
-    async with httpx.AsyncClient(
-        verify=trust, trust_env=False, timeout=httpx.Timeout(None, connect=_CONNECT_S)
-    ) as client:
-        client.headers.clear()
+    # the transport alone: a client would add headers and cookies of its own, and log the URL with its query
+    async with httpx.AsyncHTTPTransport(verify=trust, trust_env=False) as transport:
         for _ in range(MAX_REDIRECTS + 1):
             addresses = await egress.resolve(_host(url), _port(url))
-            response = await _send(client, request, url, headers, addresses, progress)
+            response = await _send(transport, request, url, headers, addresses, progress)
             try:
                 target = _redirect(request, url, response)
                 if target is None:
@@ -83,7 +81,7 @@ async def exchange(
 
 
 async def _send(
-    client: httpx.AsyncClient,
+    transport: httpx.AsyncHTTPTransport,
     request: HttpInput,
     url: httpx.URL,
     headers: dict[str, str],
@@ -94,15 +92,17 @@ async def _send(
     body, _ = request.to_body()
     for place, address in enumerate(addresses, 1):
         progress.tried.append(address)
-        message = client.build_request(
+        message = httpx.Request(
             request.method,
             url.copy_with(host=address),
             headers={**headers, "host": url.netloc.decode("ascii")},
             content=body,
-            extensions={"sni_hostname": _host(url), "trace": progress.trace},
+            extensions={"sni_hostname": _host(url), "trace": progress.trace, "timeout": _TIMEOUT},
         )
         try:
-            return await client.send(message, stream=True, follow_redirects=False)
+            response = await transport.handle_async_request(message)
+            response.request = message
+            return response
         except (httpx.ConnectError, httpx.ConnectTimeout):
             if place == len(addresses):
                 raise
