@@ -186,9 +186,11 @@ class _Reader:
 
     def _read_type(self, item: Item) -> str:
         members = item.value if isinstance(item.value, dict) else {}
-        found = [
-            each for key, each in members.items() if key.lower() == "type" and each.value not in {None, ""}
-        ]
+        found = [each for key, each in members.items() if key.lower() == "type" and each.value is not None]
+        for each in found:
+            if not isinstance(each.value, str):
+                self.report.error(CODE_TYPE, each.place, f"the type is {kind_of(each)}; expected text")
+        found = [each for each in found if isinstance(each.value, str) and each.value.strip()]
         if len({str(each.value).strip().lower() for each in found}) > 1:
             shown = " and ".join(repr(each.value) for each in found)
             self.report.error("EE-W226", found[1].place, f"the node is of two types, {shown}", "keep one")
