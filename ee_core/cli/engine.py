@@ -59,9 +59,15 @@ def with_journal_path(context: click.Context, flags: dict[str, str | None]) -> S
 
 async def _run(settings: Settings) -> int:
     from ee_core.engine import open_engine, open_parts
+    from ee_core.errors import ConfigError
     from ee_core.local.env import SystemEnv
 
     async with open_parts(settings, SystemEnv()) as parts, open_engine(parts) as running:
+        if not parts.broker.traits.shared:
+            raise ConfigError(
+                f"broker {settings.broker.name!r} lives in one process, so nobody could give this engine a job;"
+                " use `eectl run`, or a broker such as nats"
+            )
         say(f"engine {running.id} on broker {settings.broker.name!r}; Ctrl-C to stop")
         say_resumed(running)
         await running.wait_stopped()
