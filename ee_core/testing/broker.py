@@ -13,58 +13,27 @@ from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
-import pytest_asyncio
 
 from ee_core.contracts import broker as contract
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.errors import BrokerUnavailableError, MessageError, PayloadTooLargeError
-from ee_core.messages.subjects import Subjects
+from ee_core.testing.broker_fixtures import BrokerFixtures, all_kinds, channel_of, stored_kinds
 from ee_core.testing.conformance import Conformance, need
 from ee_core.testing.reading import Reading, bodies, lent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
     from types import ModuleType
 
     from ee_core.contracts.broker import Broker, Delivery
-
-    Action = Callable[[], Awaitable[None]]
-
-_STORED = (ChannelKind.WORK, ChannelKind.INBOX, ChannelKind.REPLY)
-stored_kinds = pytest.mark.parametrize("kind", _STORED)
-all_kinds = pytest.mark.parametrize("kind", tuple(ChannelKind))
+    from ee_core.messages.subjects import Subjects
+    from ee_core.testing.broker_fixtures import Action
 
 
-class BrokerConformance(Reading, Conformance):
+class BrokerConformance(BrokerFixtures, Reading, Conformance):
     """One test or more for each clause; override `broker`, and `subjects` if it has a namespace."""
 
     contract: ClassVar[ModuleType] = contract
-
-    @pytest_asyncio.fixture
-    async def broker(self) -> AsyncIterator[Broker]:
-        """Give an open broker without messages, and close it after the test."""
-        raise NotImplementedError("override the fixture `broker`")
-        yield
-
-    @pytest.fixture
-    def subjects(self) -> Subjects:
-        """Give the subjects of the namespace that the broker was opened for."""
-        return Subjects()
-
-    @pytest.fixture
-    def restart(self) -> Action | None:
-        """Give what ends the broker's server as a crash would, and starts it again; the connection stays as it is."""
-        return None
-
-    @pytest.fixture
-    def lose_disk(self) -> Action | None:
-        """Give the same, with all that the server had stored gone."""
-        return None
-
-    @pytest.fixture
-    def mortal(self) -> tuple[Broker, Action] | None:
-        """Give a second client of the same server, and what ends it as a crash of its process would."""
-        return None
 
     # -- work, inbox, reply --------------------------------------------------------------------------------------------
 
@@ -211,12 +180,11 @@ class BrokerConformance(Reading, Conformance):
         async with broker.consume(pattern, group="g") as deliveries:
             await self.take_none(deliveries)
 
-    @stored_kinds
-    async def test_b8_publish_returns_in_order(
-        self, broker: Broker, subjects: Subjects, kind: ChannelKind
-    ) -> None:
-        channel = channel_of(kind, subjects)
-        sent = [b"%d" % number * (1 + number % 3 * 1000) for number in range(30)]
+    async def test_b8_publish_returns_after_acceptance(self, broker: Broker, subjects: Subjects) -> None:
+        channel = Channel(ChannelKind.WORK, subjects.execute_job)
+        sent = [
+            b"%d" % number * (1 + number % 3 * 1000) for number in range(30)
+        ]  # a small one could overtake
 
         for body in sent:
             await broker.publish(channel, body)
@@ -463,7 +431,7 @@ class BrokerConformance(Reading, Conformance):
                 await delivery.ack()
             found = await self.read(deliveries, count=2)
 
-        assert bodies(found) == [b"3", b"4"]
+        assert len({*bodies(held), *bodies(found)}) == 5
 
     @all_kinds
     async def test_b18_cancelled_wait_loses_nothing(
@@ -481,15 +449,17 @@ class BrokerConformance(Reading, Conformance):
             ]
             found += await self.read(deliveries, count=len(sent) - len(found))
 
-        assert bodies(found) == sent
+        assert sorted(bodies(found)) == sorted(sent)
 
     async def _publish_and_cancel(
         self, broker: Broker, channel: Channel, body: bytes, deliveries: AsyncIterator[Delivery]
     ) -> list[Delivery]:
-        """Wait for a delivery, publish one, end the waiting at that moment; return what came all the same."""
+        """Wait for a delivery, publish one, end the waiting about then; return what came all the same."""
         waiting = asyncio.create_task(self.take(deliveries))
         await asyncio.sleep(0)
         await broker.publish(channel, body)
+        for _ in range(int(body) % 4):
+            await asyncio.sleep(0)  # one step of the waiter, or some
         waiting.cancel()
         try:
             delivery = await waiting
@@ -497,14 +467,3 @@ class BrokerConformance(Reading, Conformance):
             return []
         await delivery.ack()
         return [delivery]
-
-
-def channel_of(kind: ChannelKind, subjects: Subjects) -> Channel:
-    """Return a channel of a kind, with a subject that such a channel has in EE."""
-    subject = {
-        ChannelKind.WORK: subjects.execute_job,
-        ChannelKind.INBOX: subjects.execute("robot-1"),
-        ChannelKind.REPLY: subjects.response(0, "robot-1"),
-        ChannelKind.BROADCAST: subjects.bots_hello,
-    }[kind]
-    return Channel(kind, subject)
