@@ -57,8 +57,7 @@ def _step(job: Job, event: Event, at_us: int, changes: WaitChanges) -> None:
     step = _STEPS.get(type(event))
     if step is None:
         refuse(job, event, "nothing is known about such events")
-    else:
-        step(job, event, at_us, changes)
+    step(job, event, at_us, changes)
 
 
 # -- the job -------------------------------------------------------------------------------------------------
@@ -143,8 +142,7 @@ def _opened(job: Job, event: events.IncidentOpened, at_us: int, changes: WaitCha
         attempt = visit.open_attempt
         if attempt is None:
             refuse(job, event, "no attempt is open")
-        else:
-            attempt.status = AttemptStatus.CONFLICT
+        attempt.status = AttemptStatus.CONFLICT
     visit.incident = event.incident
     rearm(job, visit, changes)
 
@@ -153,7 +151,6 @@ def _closed(job: Job, event: events.IncidentClosed, _at_us: int, changes: WaitCh
     incident = job.incidents.pop(event.incident, None)
     if incident is None:
         refuse(job, event, "the incident is not open")
-        return
     changes.drop(OperatorWait(event.incident).key)
     if incident.kind is IncidentKind.RUNAWAY:
         job.runaway = None

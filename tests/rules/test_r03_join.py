@@ -56,6 +56,23 @@ def test_r03_a_join_n_cancels_tokens_queued_in_joins_before_it(flow):
     assert stage.statuses["b#1"] == "Cancelled"
 
 
+def test_r03_a_join_n_closes_the_incidents_of_what_it_cancels(flow):
+    shape = flow().parallel("p", "a b c").activity("a", "j").activity("b", "j", stateless=True)
+    shape.inclusive("c", "d e?False").activity("d", "k").activity("e", "k").join("k", "j", "all")
+    stage = shape.join("j", "last", 1).activity("last", "end").end().stage()
+    stage.silence("b#1")
+    stage.succeed("d#1")
+    assert sorted(incident.kind for incident in stage.job.incidents.values()) == ["JoinStuck", "Lost"]
+
+    stage.succeed("a#1")
+
+    assert not stage.job.incidents
+    assert [event.by for event in stage.events if type(event).__name__ == "IncidentClosed"] == [
+        "superseded"
+    ] * 2
+    assert stage.waits == ["response:last#1/1"]
+
+
 def test_r03_a_join_n_leaves_alone_what_has_no_path_to_it(flow):
     shape = flow().parallel("p", "a b c").activity("a", "j").activity("b", "j").activity("c", "end")
     stage = shape.join("j", "last", 1).activity("last").end().stage()

@@ -56,9 +56,7 @@ def test_r05_the_error_of_a_node_takes_the_place_of_its_output(flow):
 
 
 def test_r05_export_form_reads_bare_keys_the_last_wins(flow):
-    shape = (
-        flow().activity("a", "b").activity("b", "x").exclusive("x", "c?amount==2~and~len(context)==1")
-    )
+    shape = flow().activity("a", "b").activity("b", "x").exclusive("x", "c?amount==2~and~len(context)==1")
     stage = shape.activity("c").having(scope="export").stage(inputs={"amount": 0})
 
     stage.succeed("a#1", output={"amount": 1})

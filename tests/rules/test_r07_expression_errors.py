@@ -36,6 +36,12 @@ def test_r07_an_input_that_cannot_be_rendered_opens_an_incident_with_skip(flow):
     assert stage.end == ("succeeded", "exhausted", 0)
 
 
+def test_r07_an_input_that_is_no_json_is_an_expression_error(flow):
+    stage = flow().activity("a", stateless=True, input="${ chr(0xD800) }").stage()
+
+    assert stage.incident[0] == "Expression"
+
+
 def test_r07_a_bot_is_not_used_for_an_input_that_cannot_be_rendered(flow):
     stage = flow().activity("a", bot=True, input={"n": "${ inputs.n }"}).stage()
 

@@ -35,6 +35,14 @@ def test_r19_stale_says_never_started_and_the_visit_waits_for_a_bot_again(flow):
     assert (wait.fence, wait.input) == (Fence(1, 2), {"n": 1})
 
 
+def test_r19_stateless_work_that_never_started_is_sent_again_at_once(flow):
+    stage = flow().activity("a", input={"n": 1}).stage()
+
+    stage.respond("a#1", ResponseKind.STALE)
+
+    assert stage.job.waits["response:a#1/2"].input == {"n": 1}
+
+
 def test_r19_a_voided_assignment_is_not_counted_by_attempts(flow):
     from ee_core.model.workflow import Retry
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ee_core.model import facts
 from ee_core.model.decide import Ignored
 from ee_core.model.events import Choice
 from ee_core.model.facts import ResponseKind
@@ -30,6 +31,24 @@ def test_r20_the_bots_own_word_means_lost_without_a_drain(stage, kind):
 
     assert stage.statuses == {"a#1": "Lost"}
     assert stage.waits == ["operator:i1"]
+
+
+def test_r20_silence_and_idleness_of_nothing_are_ignored(stage):
+    assert stage.idle("a#1", 2) == stage.idle("b#1") == Ignored("unknown_attempt")
+    assert stage.tell(facts.AttemptSilent(at_us=0, visit="a#1", attempt=2, why="run")) == Ignored(
+        "unknown_attempt"
+    )
+    assert stage.idle("a#1") == Ignored("not_waiting")
+
+
+def test_r20_silence_takes_the_place_of_an_incident_that_no_worker_is_there(flow):
+    stage = flow().activity("a").stage()
+    stage.tell(facts.BotMissing(at_us=0, visit="a#1", text="no worker serves it"))
+
+    stage.silence("a#1", "accept")
+
+    assert stage.incident[0] == "Lost"
+    assert stage.waits == ["operator:i2"]
 
 
 def test_r20_retry_asks_for_a_bot_while_the_old_one_drains(stage):

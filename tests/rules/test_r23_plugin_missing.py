@@ -27,6 +27,14 @@ def test_r23_only_local_work_misses_a_plugin(flow):
     assert missing(flow().activity("a").stage()) == Ignored("not_waiting")
 
 
+def test_r23_only_a_visit_without_a_bot_misses_one(flow):
+    stage = flow().activity("a", stateless=True).stage()
+    assert stage.tell(facts.BotMissing(at_us=0, visit="a#1", text="nobody")) == Ignored("not_waiting")
+
+    missing(stage)
+    assert stage.tell(facts.BotFound(at_us=0, visit="a#1")) == Ignored("not_waiting")
+
+
 def test_r23_an_unbound_activity_asks_a_person_when_it_is_reached(flow):
     shape = flow().activity("a", "b", type="", unbound="47").activity("b", stateless=True)
     stage = shape.stage()
