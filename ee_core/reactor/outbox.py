@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ee_core.contracts.broker import ChannelKind
 from ee_core.errors import BrokerError
 
 if TYPE_CHECKING:
@@ -68,11 +69,21 @@ class Outbox:
             await self._wake.wait()
             self._wake.clear()
             while self._letters:
-                batch = [self._letters.popleft() for _ in range(min(_AT_ONCE, len(self._letters)))]
-                if len(batch) == 1:
-                    await self._send(batch[0])
-                else:
-                    await asyncio.gather(*(self._send(letter) for letter in batch))
+                await self._send_some()
+
+    async def _send_some(self) -> None:
+        """Send what costs no waiting one by one; wait together for what the broker must acknowledge."""
+        acknowledged = []
+        for _ in range(min(_AT_ONCE, len(self._letters))):
+            letter = self._letters.popleft()
+            if self._broker.traits.shared and letter.channel.kind is not ChannelKind.BROADCAST:
+                acknowledged.append(letter)
+            else:
+                await self._send(letter)
+        if len(acknowledged) == 1:
+            await self._send(acknowledged[0])
+        elif acknowledged:
+            await asyncio.gather(*(self._send(letter) for letter in acknowledged))
 
     async def _send(self, letter: Letter) -> None:
         headers = self._headers(letter.channel.subject, letter.job, letter.visit)

@@ -6,6 +6,7 @@ The rules stand in the hooks' own texts (`ee_core.hookspecs`); a hook that only 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.contracts.hooks import GIVE_UP, AdmissionRequest, EngineLoad, GiveUp, Hold, Refuse
@@ -113,8 +114,13 @@ def _check_headers(hooks: HookCalls, plugin: str, headers: Mapping[str, str]) ->
     return good
 
 
+@lru_cache(maxsize=1024)
+def _is_name(name: str) -> bool:
+    return _HEADER.fullmatch(name) is not None
+
+
 def _is_header(name: Any, value: Any, *, core: bool) -> bool:
-    if not isinstance(name, str) or not isinstance(value, str) or not _HEADER.fullmatch(name):
+    if not isinstance(name, str) or not isinstance(value, str) or not _is_name(name):
         return False
     if name.startswith(_CORE_HEADER) and not core:
         return False
