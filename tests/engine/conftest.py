@@ -57,6 +57,7 @@ from ee_core.model.job import Job
 from ee_core.model.oracle import recompute_waits
 from ee_core.model.record import decode_record, unframe
 from ee_core.registry import Registry
+from ee_core.registry.listing import list_entries
 from ee_core.simulation import VirtualEnv
 
 if TYPE_CHECKING:
@@ -994,12 +995,22 @@ def site(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def installed(site):
+    """Every entry point that is installed, the site's too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(site), *sys.path])
+        return list_entries()
+
+
 @pytest.fixture
-def world(site, monkeypatch) -> Iterator[Callable[..., Any]]:
+def world(site, installed, monkeypatch) -> Iterator[Callable[..., Any]]:
     """Make the world inside the test: ``async with world() as w``; an engine runs, unless ``engine=False``."""
     monkeypatch.setattr(sys, "path", [str(site), *sys.path])
     import ee_world_hooks  # the test's own distribution
 
+    # what is installed does not change while tests run, and reading it takes longer than most of them
+    monkeypatch.setattr("ee_core.registry.plugins.list_entries", lambda: installed)
     ee_world_hooks.ears.clear()
 
     @asynccontextmanager
