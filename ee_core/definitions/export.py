@@ -22,7 +22,6 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -90,12 +89,12 @@ def _text(item: Item | None) -> str:
 def read_export(root: Item, nodes: Item, report: Report, expand: ExpandNode) -> Draft:
     """Read a workflow; what is wrong is in the report, and the draft holds what could be read."""
     content = _find_content(root)
-    name = _read_name(root, content)
     reader = _Reader(report, Places(nodes.text.place_at(nodes.start)))
     items = nodes.value if isinstance(nodes.value, list) else []
     drafts = [draft for item in items if (draft := reader.read_node(item)) is not None]
     if not items:
         report.error("EE-W221", nodes.place, "the workflow has no nodes")
+    name = _read_name(root, content, drafts)
     whole = WorkflowDraft(name=name, scope="export", nodes=tuple(drafts))
     expanded = [node for draft in drafts for node in reader.expand(draft, whole, expand)]
     starts = [node.id for node in expanded if node.kind is NodeKind.START]
@@ -117,14 +116,15 @@ def read_export(root: Item, nodes: Item, report: Report, expand: ExpandNode) -> 
     )
 
 
-def _read_name(root: Item, content: Item) -> str:
-    """Return the workflow's name: its own, the file's, or its id."""
+def _read_name(root: Item, content: Item, drafts: list[NodeDraft]) -> str:
+    """Return the workflow's name: its own, else its id, else the first node's.
+
+    Never the file's: the same text is the same workflow wherever it comes from, and an inline one has no file.
+    """
     metadata = _get(root, "metadata") or root
-    named = _text(_get(content, "name")) or _text(_get(metadata, "name"))
-    place = PurePath(root.text.file)
-    stem = place.stem if place.suffix else ""
-    known = (_get(content, "workflowid", "id"), _get(metadata, "id"))
-    return named.strip() or stem or next(filter(None, map(_text, known)), "") or "unnamed"
+    named = _text(_get(content, "name")).strip() or _text(_get(metadata, "name")).strip()
+    known = _text(_get(content, "workflowid")) or _text(_get(content, "id")) or _text(_get(metadata, "id"))
+    return named or known or (drafts[0].id if drafts else "")
 
 
 def _find_joins(nodes: list[Node], start: NodeId) -> tuple[Node, ...]:

@@ -66,7 +66,7 @@ def load(
 
     Args:
         text: The file's bytes, at most 1 MiB.
-        place: Its name, for messages; an export file without a name of its own is called after it.
+        place: Its name, for messages; one that ends in ``.json`` must be JSON.
         bindings: For the export form: which activity types stand for its activity ids.
         bindings_place: Likewise for messages.
         activities: The activity types that are installed, by name.

@@ -147,10 +147,10 @@ def test_case_order_shape_and_unknown_members_change_no_hash(load_text, data, na
     bindings = (data / "export" / BINDINGS[name]).read_bytes()
     content = document.get("content", document) if isinstance(document, dict) else {"workflow": document}
     workflow = scramble(content["workflow"], random.Random(seed))
-    named = {key: content[key] for key in ("name", "description") if key in content}
+    named = {key: content[key] for key in ("name", "description", "workflowId") if key in content}
     other: Any = {**named, "WORKFLOW": workflow}
     if shape == "envelope":
-        other = {"Metadata": {"id": "x"}, "CONTENT": other}
+        other = {"Metadata": {"by": "x"}, "CONTENT": other}
     elif shape == "list" and not named:
         other = workflow
 
