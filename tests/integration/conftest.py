@@ -21,6 +21,7 @@ class Process:
 
     def __init__(self, folder: Path, name: str, arguments: tuple[str, ...], environ: dict[str, str]) -> None:
         self.log = folder / f"{name}.log"
+        self._begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "ee_core.cli", *arguments],
@@ -33,7 +34,8 @@ class Process:
 
     @property
     def text(self) -> str:
-        return self.log.read_text(encoding="utf-8")
+        """What it has said so far."""
+        return self.log.read_bytes()[self._begin :].decode("utf-8")
 
     def wait_for(self, words: str) -> str:
         """Wait until the output has some words; returns the whole output."""
