@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ from ee_core.cli.output import say
 from ee_core.cli.session import read_settings
 
 if TYPE_CHECKING:
+    from ee_nats.server import ServerProcess
+
     from ee_core.config import Settings
 
+_LOOK_S = 0.5
 _PORT = 4222  # where the other commands look
 
 
@@ -83,10 +87,10 @@ def up(context: click.Context, /, data: Path, port: int, binary: str | None, **o
             "catalogue.folder": options["workflows"],
         }
         say(f"nats-server  {server.url}, data in {data / 'nats'}")
-        return run_async(_up(read_settings(context, flags), data, server.url, options))
+        return run_async(_up(read_settings(context, flags), data, server, options))
 
 
-async def _up(settings: Settings, data: Path, url: str, options: dict[str, Any]) -> int:
+async def _up(settings: Settings, data: Path, server: ServerProcess, options: dict[str, Any]) -> int:
     from ee_core.cli.local import local_bots
     from ee_core.engine import open_engine, open_parts
     from ee_core.local.env import SystemEnv
@@ -101,6 +105,7 @@ async def _up(settings: Settings, data: Path, url: str, options: dict[str, Any])
         say(f"engine       {engine.id}, journal in {data / JOURNAL}")
         say(f"bots         {', '.join(names) or 'none'}")
         say_resumed(engine)
+        url = server.url
         at = "" if url.endswith(f":{_PORT}") else f" --server {url}"
         say("")
         say("now, in another terminal:")
@@ -108,5 +113,14 @@ async def _up(settings: Settings, data: Path, url: str, options: dict[str, Any])
         say(f"  eectl bot run BOT.py{at}")
         say(f"  eectl job list{at}")
         say("Ctrl-C ends all of this; what is going on goes on at the next `eectl up`")
-        await engine.wait_stopped()
+        await engine.until_stopped(_keep_running(server))
     return 0
+
+
+async def _keep_running(server: ServerProcess) -> None:
+    """Start the server again whenever it ends; engine and bots go on when it is back."""
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        if server.has_died:
+            say(f"nats-server ended; started again at {server.url}")
+            server.restart(crash=True)

@@ -33,6 +33,10 @@ class Process:
             )
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def text(self) -> str:
         """What it has said so far."""
         return self.log.read_bytes()[self._begin :].decode("utf-8")

@@ -1,7 +1,10 @@
 """The day of an operator: everything up, bots in their own processes, jobs that compete, a cancel, crashes."""
 
 import json
+import os
 import re
+import signal
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +115,28 @@ def test_a_job_submitted_by_name_comes_from_the_folder_of_workflows(place, workf
 
     rows = json.loads(place.run("job", "list", "-o", "json"))
     assert [(row["workflow"], row["outcome"]) for row in rows] == [("hello", "succeeded")]
+
+
+@pytest.mark.slow
+def test_a_nats_server_killed_during_an_attempt_is_started_again_and_nothing_is_lost(
+    place, workflow, effects, examples
+):
+    up = place.up("--bots", "0")
+    place.start("b1", "bot", "run", str(examples / "bots" / "invoice_bot.py"), "--id", "b1").wait_for(
+        "Ctrl-C"
+    )
+    jobs = [submit(place, workflow, effects, 2) for _ in range(2)]
+    place.wait_until("the bot began", effects)
+
+    os.kill(server_of(up), signal.SIGKILL)
+    up.wait_for("started again")
+
+    for job in jobs:
+        assert "succeeded" in place.run("job", "watch", job)
+    assert sorted(effects()) == sorted((what, f"{job}/post#1") for what in ("start", "end") for job in jobs)
+
+
+def server_of(up) -> int:
+    """Return the process id of the nats-server that is a child of `eectl up`."""
+    children = Path(f"/proc/{up.pid}/task/{up.pid}/children").read_text().split()
+    return next(int(pid) for pid in children if "nats-server" in Path(f"/proc/{pid}/cmdline").read_text())

@@ -106,6 +106,11 @@ class ServerProcess:
         """The process id; 0 when it does not run."""
         return self._process.pid if self._process is not None else 0
 
+    @property
+    def has_died(self) -> bool:
+        """Whether it was started and ended by itself; `restart` brings it back on the same port and data."""
+        return self._process is not None and self._process.poll() is not None
+
     def __enter__(self) -> Self:
         self.start()
         return self
