@@ -7,6 +7,7 @@ a command of its own there.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ee_core.errors import MessageError
@@ -26,6 +27,7 @@ _HEADER_NAME: Final = re.compile(r"[a-z0-9-]+")
 _HEADER_VALUE: Final = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?|")
 
 
+@lru_cache(maxsize=8192)  # each publish asks, and most subjects come again and again
 def check_subject(subject: str) -> str:
     """Return a subject that may be published to.
 

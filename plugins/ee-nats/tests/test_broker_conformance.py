@@ -10,7 +10,7 @@ from ee_nats.settings import NatsSettings
 from ee_core.messages.subjects import Subjects
 from ee_core.testing.broker import BrokerConformance
 
-REDELIVERY_S = 1.5
+REDELIVERY_S = 1.0
 
 
 class TestNatsBroker(BrokerConformance):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
 
     from ee_nats.connection import Connection
+    from ee_nats.mailbox import Leavable
 
 _log = logging.getLogger(__name__)
 _numbers: Final = itertools.count(1)  # names broadcasts within the process; they have no other place
@@ -30,11 +31,11 @@ _numbers: Final = itertools.count(1)  # names broadcasts within the process; the
 class Listener:
     """A subscription that is in force at the server while its context is open."""
 
-    def __init__(self, connection: Connection, pattern: str, on_leave: Callable[[Listener], None]) -> None:
+    def __init__(self, connection: Connection, pattern: str, members: dict[Leavable, None]) -> None:
         super().__init__()
         self._connection = connection
         self._pattern = pattern
-        self._on_leave = on_leave
+        self._members = members
         self._subscription: Subscription | None = None
         self._forget: Callable[[], None] = lambda: None
         self._is_left = False
@@ -50,6 +51,10 @@ class Listener:
         except (nats.errors.Error, TimeoutError) as error:
             raise BrokerUnavailableError(f"cannot listen on {self._pattern!r}: {error}") from error
         self._forget = self._connection.on_change(self._changed)
+        self._members[self] = None
+        if self._connection.nc.is_closed:  # meanwhile
+            await self.leave()
+            raise BrokerUnavailableError("the connection to NATS was closed")
         return self
 
     async def __aexit__(
@@ -62,7 +67,7 @@ class Listener:
         if self._is_left:
             return
         self._is_left = True
-        self._on_leave(self)
+        self._members.pop(self, None)
         if self._subscription is not None:
             self._forget()
             with suppress(nats.errors.Error):  # closed: then it is gone anyway
@@ -106,9 +111,9 @@ class Responder(Listener):
         connection: Connection,
         subject: str,
         answer: Callable[[bytes], Awaitable[bytes]],
-        on_leave: Callable[[Listener], None],
+        members: dict[Leavable, None],
     ) -> None:
-        super().__init__(connection, subject, on_leave)
+        super().__init__(connection, subject, members)
         self._answer = answer
         self._tasks: set[asyncio.Task[None]] = set()
 

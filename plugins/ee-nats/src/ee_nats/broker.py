@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from ee_core.contracts.broker import Channel, Delivery
     from ee_core.contracts.env import Env
-    from ee_nats.broadcast import Listener
     from ee_nats.connection import Connection
     from ee_nats.delivery import JetStreamDelivery
+    from ee_nats.mailbox import Leavable
     from ee_nats.streams import StreamPlan
 
 EE_API: Final = 1
@@ -64,7 +64,7 @@ class NatsBroker:
         self._streams: dict[tuple[ChannelKind, str], str] = {}  # what was looked up before
         self.traits = self._make_traits(DEFAULT_MAX_PAYLOAD)  # the server's own is known when open
         self._restoring = asyncio.Lock()
-        self._consumers: dict[PullConsumer | Listener, None] = {}
+        self._members: dict[Leavable, None] = {}  # in their contexts now
 
     async def __aenter__(self) -> Self:
         if self._state != "new":
@@ -123,22 +123,18 @@ class NatsBroker:
     ) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
         connection, _ = self._opened()
         pattern = check_pattern(channel.subject)
-        consumer: BroadcastConsumer | PullConsumer
         if channel.kind is ChannelKind.BROADCAST:
-            consumer = BroadcastConsumer(connection, pattern, self._forget)
-        else:
-            consumer = PullConsumer(
-                connection,
-                stream=self._check_kind(channel.kind, pattern),
-                durable=durable_name(pattern.removeprefix(connection.named(""))),
-                pattern=pattern,
-                prefetch=prefetch,
-                restore=self._restore,
-                keep_aside=self._keep_aside,
-                on_leave=self._forget,
-            )
-        self._consumers[consumer] = None
-        return consumer
+            return BroadcastConsumer(connection, pattern, self._members)
+        return PullConsumer(
+            connection,
+            stream=self._check_kind(channel.kind, pattern),
+            durable=durable_name(pattern.removeprefix(connection.named(""))),
+            pattern=pattern,
+            prefetch=prefetch,
+            restore=self._restore,
+            keep_aside=self._keep_aside,
+            members=self._members,
+        )
 
     async def request(self, subject: str, body: bytes, *, timeout_s: float) -> bytes:
         connection, _ = self._opened()
@@ -149,15 +145,13 @@ class NatsBroker:
         self, subject: str, answer: Callable[[bytes], Awaitable[bytes]]
     ) -> AbstractAsyncContextManager[object]:
         connection, _ = self._opened()
-        responder = Responder(connection, check_subject(subject), answer, self._forget)
-        self._consumers[responder] = None
-        return responder
+        return Responder(connection, check_subject(subject), answer, self._members)
 
     async def close(self) -> None:
         if self._state == "closed":
             return
         self._state = "closed"
-        await asyncio.gather(*(consumer.leave() for consumer in tuple(self._consumers)))
+        await asyncio.gather(*(member.leave() for member in tuple(self._members)))
         if self._publisher is not None:
             self._publisher.close()
         if self._connection is not None:
@@ -201,9 +195,6 @@ class NatsBroker:
         connection, publisher = self._opened()
         headers = {"x-rejected-subject": delivery.subject, "x-rejected-reason": _printable(reason)}
         await publisher.publish(connection.named("rejected.messages"), delivery.body, headers)
-
-    def _forget(self, consumer: PullConsumer | Listener) -> None:
-        self._consumers.pop(consumer, None)
 
 
 def _printable(text: str) -> str:

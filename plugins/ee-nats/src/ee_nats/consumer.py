@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
 
     from ee_nats.connection import Connection
+    from ee_nats.mailbox import Leavable
 
 _log = logging.getLogger(__name__)
 _EXPIRES_S: Final = 5.0
@@ -70,14 +71,14 @@ class PullConsumer(Mailbox[JetStreamDelivery]):
         prefetch: int,
         restore: Callable[[], Awaitable[None]],
         keep_aside: Callable[[JetStreamDelivery, str], Awaitable[None]],
-        on_leave: Callable[[PullConsumer], None],
+        members: dict[Leavable, None],
     ) -> None:
         """Prepare.
 
         Args:
             restore: Makes the streams again, when they are gone.
             keep_aside: Publishes a copy of a rejected message.
-            on_leave: Told when the consumer was left.
+            members: Holds the consumer while it is open.
         """
         super().__init__()
         self._connection = connection
@@ -87,7 +88,7 @@ class PullConsumer(Mailbox[JetStreamDelivery]):
         self._prefetch = prefetch
         self._restore = restore
         self._keep_aside = keep_aside
-        self._on_leave = on_leave
+        self._members = members
         self._held: dict[
             str, JetStreamDelivery
         ] = {}  # handed out or about to be, by where it is acknowledged
@@ -107,10 +108,20 @@ class PullConsumer(Mailbox[JetStreamDelivery]):
     async def __aenter__(self) -> Self:
         if self._keeper is not None or self._is_leaving:
             raise BrokerError(f"the consumer of {self._pattern!r} was opened before; ask for a new one")
-        await self._start()
+        try:
+            await self._start()
+        except BaseException as error:
+            await self._stop_asking()
+            if isinstance(error, nats.errors.Error):
+                raise BrokerUnavailableError(f"cannot consume {self._pattern!r}: {error}") from error
+            raise
         self._forget = self._connection.on_change(self._changed)
         self._keeper = asyncio.create_task(self._keep(), name=f"consumer of {self._pattern}")
         self._keeper.add_done_callback(self._kept)
+        self._members[self] = None
+        if self._connection.nc.is_closed:  # meanwhile
+            await self.leave()
+            raise BrokerUnavailableError("the connection to NATS was closed")
         return self
 
     async def __aexit__(
@@ -124,7 +135,7 @@ class PullConsumer(Mailbox[JetStreamDelivery]):
             return
         self._is_leaving = True
         self.end()
-        self._on_leave(self)
+        self._members.pop(self, None)
         if self._keeper is not None:
             self._forget()
             self._keeper.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 from ee_core.errors import BrokerError
 
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _T = TypeVar("_T")
+
+
+class Leavable(Protocol):
+    """A consumer or responder in its context; the broker keeps a list of them, to end them when it closes."""
+
+    async def leave(self) -> None:
+        """End; idempotent."""
 
 
 class Mailbox(Generic[_T]):
