@@ -15,77 +15,77 @@ class ExecuteJob(Message):
 
     id: Token | None = None  # the job's id; None: derived from the message's place in the broker
     workflow: str | dict[str, Any] | list[Any]  # name, name@version, or the definition itself
-    bindings: dict[str, Any] | None = None  # with an inline export form
-    inputs: dict[str, Any] = {}
-    owner: str = Field(default="", max_length=200)
-    labels: dict[str, str] = {}
-    priority: int = Field(default=0, ge=-1000, le=1000)
-    reply_to: str | None = Field(default=None, max_length=200)
+    bindings: dict[str, Any] | None = None  # with an inline export form: what its activity ids stand for
+    inputs: dict[str, Any] = {}  # by name, as the workflow declares them
+    owner: str = Field(default="", max_length=200)  # whose job it is; for lists and hooks
+    labels: dict[str, str] = {}  # for lists and hooks
+    priority: int = Field(default=0, ge=-1000, le=1000)  # a higher one gets bots first
+    reply_to: str | None = Field(default=None, max_length=200)  # where a `CommandReply` goes
 
 
 class CancelJob(Message):
     """`jobs.cancel`: end a job now. A bare JSON string is a job's id."""
 
-    job: Token
-    reason: str = Field(default="", max_length=1000)
-    who: str = Field(default="", max_length=200)
-    reply_to: str | None = Field(default=None, max_length=200)
+    job: Token  # the job's id; one that is not known yet is cancelled when it comes
+    reason: str = Field(default="", max_length=1000)  # recorded
+    who: str = Field(default="", max_length=200)  # recorded
+    reply_to: str | None = Field(default=None, max_length=200)  # where a `CommandReply` goes
 
 
 class OperateJob(Message):
     """`jobs.operate`: answer an incident."""
 
     id: Token  # of this action: applied once per job
-    job: Token
-    incident: str = Field(max_length=40)
-    action: Literal["retry", "take_result", "skip", "fail", "fire_join"]
-    output: Any = None  # with skip
-    who: str = Field(default="", max_length=200)
-    reason: str = Field(default="", max_length=1000)
-    reply_to: str | None = Field(default=None, max_length=200)
+    job: Token  # whose incident it is
+    incident: str = Field(max_length=40)  # its id, as `eectl job show` names it
+    action: Literal["retry", "take_result", "skip", "fail", "fire_join"]  # one of the incident's choices
+    output: Any = None  # with skip: the output that the node shall have
+    who: str = Field(default="", max_length=200)  # recorded
+    reason: str = Field(default="", max_length=1000)  # recorded
+    reply_to: str | None = Field(default=None, max_length=200)  # where a `CommandReply` goes
 
 
 class Command(Message):
     """`jobs.command.<partition>`: one of the above on its way to the job's owner."""
 
-    job: Token
-    kind: Literal["execute", "cancel", "operate"]
-    body: dict[str, Any]
+    job: Token  # the id that was given or derived
+    kind: Literal["execute", "cancel", "operate"]  # what the body is
+    body: dict[str, Any]  # the command as it came
 
 
 class CommandReply(Message):
     """What the sender of a command gets on its `reply_to`, after the first record is durable."""
 
-    job: str | None = None
-    status: str = ""  # accepted, known, cancelled, applied, finished
-    error: ErrorBody | None = None
+    job: str | None = None  # its id; none when it was refused before it had one
+    status: str = ""  # accepted, known (the same command again), cancelled, finished, applied, unknown (a cancel that came first)
+    error: ErrorBody | None = None  # why it was refused; none: it was not
 
 
 class QueryJobs(Message):
     """`jobs.query`: a question about what is durable; answered by `QueryReply`."""
 
-    what: Literal["job", "list", "history", "bots", "engine"]
-    job: Token | None = None
-    filter: dict[str, Any] = {}
+    what: Literal["job", "list", "history", "bots", "engine"]  # what is asked for
+    job: Token | None = None  # with job and history
+    filter: dict[str, Any] = {}  # with list: status, outcome, workflow, owner, labels, limit, before
     after: int = -1  # with history: records with a higher index
 
 
 class QueryReply(Message):
     """The answer to `QueryJobs`."""
 
-    result: Any = None
-    error: ErrorBody | None = None
+    result: Any = None  # an object or a list, by what was asked for
+    error: ErrorBody | None = None  # why there is no answer; none: there is
 
 
 class JobEvent(Message):
     """`jobs.events.<job>`: one committed event as a CloudEvent (structured mode)."""
 
-    specversion: Literal["1.0"] = "1.0"
+    specversion: Literal["1.0"] = "1.0"  # of CloudEvents
     id: str  # "<job>/<record>/<place>"
-    source: str
+    source: str  # "/ee/<namespace>/jobs"; "default" in the place of an empty namespace
     type: str  # "ee.job.<EventName>.v1"
     subject: str  # job id
-    time: Instant
-    datacontenttype: Literal["application/json"] = "application/json"
-    data: dict[str, Any]
-    record: Count = 0
+    time: Instant  # when it was recorded
+    datacontenttype: Literal["application/json"] = "application/json"  # of `data`
+    data: dict[str, Any]  # the event's fields
+    record: Count = 0  # the record that holds it: its index in the job's history

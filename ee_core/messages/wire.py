@@ -34,8 +34,8 @@ class ErrorBody(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    code: str = Field(max_length=100)
-    text: str = Field(max_length=10_000)
+    code: str = Field(max_length=100)  # short, lower case; for programs
+    text: str = Field(max_length=10_000)  # for people
 
 
 class Message(BaseModel):
@@ -43,7 +43,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 
-    v: Literal[1] = 1
+    v: Literal[1] = 1  # the version of the wire
 
     def to_bytes(self) -> bytes:
         """Return UTF-8 JSON without fields that are None."""

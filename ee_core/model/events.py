@@ -66,8 +66,8 @@ class Choice(StrEnum):
 class Error(msgspec.Struct, frozen=True):
     """An error as it travels: never a class name."""
 
-    code: str
-    text: str
+    code: str  # short, lower case; for programs
+    text: str  # for people
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="e", omit_defaults=True):
@@ -80,13 +80,13 @@ class Event(msgspec.Struct, frozen=True, tag_field="e", omit_defaults=True):
 class JobAccepted(Event, frozen=True, tag="JobAccepted"):
     """The command became a job; always the first event."""
 
-    workflow: WorkflowHash
-    name: str
+    workflow: WorkflowHash  # the hash of its content
+    name: str  # of the workflow
     digest: str  # of the command's content: the same id with another digest is a conflict (R26)
-    version: str = ""
+    version: str = ""  # of the workflow
     inputs: dict[str, Any] = {}  # checked, defaults filled in
-    owner: str = ""
-    labels: dict[str, str] = {}
+    owner: str = ""  # as in the command
+    labels: dict[str, str] = {}  # as in the command
     priority: int = 0  # higher first
 
 
@@ -97,19 +97,19 @@ class JobStarted(Event, frozen=True, tag="JobStarted"):
 class JobFinished(Event, frozen=True, tag="JobFinished"):
     """The terminal event; visits still open are cancelled by it, waits but drains are dropped."""
 
-    outcome: Outcome
-    by: EndedBy
+    outcome: Outcome  # how it ended
+    by: EndedBy  # what ended it
     warnings: int = 0  # visits that failed without failing the job (R12)
-    reason: str = ""
-    who: str = ""
-    error: Error | None = None
+    reason: str = ""  # of a cancel, as it was given
+    who: str = ""  # likewise
+    error: Error | None = None  # of the activity that failed the job
 
 
 class TombstoneLaid(Event, frozen=True, tag="TombstoneLaid"):
     """A cancel came for a job that is not known (R15); first and only event."""
 
-    reason: str = ""
-    who: str = ""
+    reason: str = ""  # as in the command
+    who: str = ""  # as in the command
 
 
 # -- tokens --------------------------------------------------------------------------------------------------
@@ -118,23 +118,23 @@ class TombstoneLaid(Event, frozen=True, tag="TombstoneLaid"):
 class VisitCreated(Event, frozen=True, tag="VisitCreated"):
     """A token arrived at a node that is no join."""
 
-    visit: VisitId
+    visit: VisitId  # the new one
     source: VisitId | None = None  # None for the first token
-    slot: int = 0
+    slot: int = 0  # the place of the pointer that led here
 
 
 class TokenQueued(Event, frozen=True, tag="TokenQueued"):
     """A token arrived at an input of a join and waits there."""
 
-    join: NodeId
-    source: VisitId
-    slot: int
+    join: NodeId  # where it waits
+    source: VisitId  # the visit it comes from
+    slot: int  # the place of the pointer that led here
 
 
 class JoinFired(Event, frozen=True, tag="JoinFired"):
     """A join took one token from each filled input and became a visit; its routing follows."""
 
-    visit: VisitId
+    visit: VisitId  # the join's new visit
     inputs: tuple[int, ...]  # places of the inputs it took from, in `CompiledNode.inputs` order
     emptied: bool = False  # join N: the rest of its queues was emptied
 
@@ -142,27 +142,27 @@ class JoinFired(Event, frozen=True, tag="JoinFired"):
 class TokensDropped(Event, frozen=True, tag="TokensDropped"):
     """Tokens queued in another join were cancelled because a join N fired (R3)."""
 
-    join: NodeId
+    join: NodeId  # where they waited
     counts: tuple[int, ...]  # dropped per input, from the back of each queue
 
 
 class VisitRouted(Event, frozen=True, tag="VisitRouted"):
     """The token left: the visit is final and each pointer named is followed."""
 
-    visit: VisitId
-    slots: tuple[int, ...]
+    visit: VisitId  # the one that its token left
+    slots: tuple[int, ...]  # the places of the pointers that are followed, in order
 
 
 class VisitVanished(Event, frozen=True, tag="VisitVanished"):
     """A failed token stops travelling (R11 `finish`), or an End's token came to its end."""
 
-    visit: VisitId
+    visit: VisitId  # the one whose token is gone
 
 
 class VisitCancelled(Event, frozen=True, tag="VisitCancelled"):
     """The visit's token was cancelled by a join N (R3); a whole job's are cancelled by `JobFinished`."""
 
-    visit: VisitId
+    visit: VisitId  # the one whose token is gone
 
 
 # -- attempts ------------------------------------------------------------------------------------------------
@@ -175,11 +175,11 @@ class AttemptAssigned(Event, frozen=True, tag="AttemptAssigned"):
     process does; `fence` and `ledger` are None with it.
     """
 
-    visit: VisitId
+    visit: VisitId  # whose attempt it is
     attempt: int  # from 1, never used twice
-    bot: BotId | None = None
-    ledger: str | None = None
-    fence: Fence | None = None
+    bot: BotId | None = None  # who carries it out
+    ledger: str | None = None  # the bot's memory that was asked
+    fence: Fence | None = None  # the assignment's number
     input: Any = None  # with the visit's first assignment only
     input_hash: str = ""  # hex SHA-256 of the canonical JSON, with the first only
     deadline_us: int | None = None  # when the run time-out passes
@@ -188,33 +188,33 @@ class AttemptAssigned(Event, frozen=True, tag="AttemptAssigned"):
 class AssignmentVoided(Event, frozen=True, tag="AssignmentVoided"):
     """The bot said `stale`: never started; not counted by `Retry.attempts`."""
 
-    visit: VisitId
-    attempt: int
+    visit: VisitId  # waits for a bot again
+    attempt: int  # the one that never started
 
 
 class AttemptSucceeded(Event, frozen=True, tag="AttemptSucceeded"):
     """The bot's result, or what an operator took or gave in its place."""
 
-    visit: VisitId
+    visit: VisitId  # whose attempt it is
     attempt: int  # 0 when an operator skipped before any attempt
-    output: Any = None
+    output: Any = None  # plain JSON
     by: str = ""  # "" the bot; "skip" or "take_result" an operator
 
 
 class AttemptFailed(Event, frozen=True, tag="AttemptFailed"):
     """The attempt failed by the bot's own word, or could not begin (code `no_bot`, attempt 0)."""
 
-    visit: VisitId
-    attempt: int
-    error: Error
+    visit: VisitId  # whose attempt it is
+    attempt: int  # its number
+    error: Error  # as the bot gave it
     retry_at_us: int | None = None  # another attempt follows then; None: failed for good
 
 
 class AttemptLost(Event, frozen=True, tag="AttemptLost"):
     """Nobody knows what happened; what may have happened is never done again in silence (R20)."""
 
-    visit: VisitId
-    attempt: int
+    visit: VisitId  # whose attempt it is
+    attempt: int  # its number
     why: str  # accept, heartbeat, run, bot_dead, lost, stopped, wrong_ledger, crash
     drains: bool  # False when the bot itself said that it does not work
 
@@ -222,7 +222,7 @@ class AttemptLost(Event, frozen=True, tag="AttemptLost"):
 class RetryDue(Event, frozen=True, tag="RetryDue"):
     """The delay is over, or an operator asked: the visit may be assigned again."""
 
-    visit: VisitId
+    visit: VisitId  # waits for a bot or worker again
 
 
 # -- after the end of an attempt -------------------------------------------------------------------------------
@@ -231,18 +231,18 @@ class RetryDue(Event, frozen=True, tag="RetryDue"):
 class LateResponse(Event, frozen=True, tag="LateResponse"):
     """The first terminal answer of an attempt that had ended without it (R17)."""
 
-    visit: VisitId
-    attempt: int
+    visit: VisitId  # whose attempt it was
+    attempt: int  # its number
     kind: str  # succeeded, failed, stopped, lost
-    output: Any = None
-    error: Error | None = None
+    output: Any = None  # of a success
+    error: Error | None = None  # of a failure
 
 
 class BotDrained(Event, frozen=True, tag="BotDrained"):
     """The bot proved idle without a word about the attempt."""
 
-    visit: VisitId
-    attempt: int
+    visit: VisitId  # whose attempt it was
+    attempt: int  # its number
 
 
 # -- incidents -------------------------------------------------------------------------------------------------
@@ -251,11 +251,11 @@ class BotDrained(Event, frozen=True, tag="BotDrained"):
 class IncidentOpened(Event, frozen=True, tag="IncidentOpened"):
     """A person is asked; `detail` holds what the text is made of."""
 
-    incident: IncidentId
-    kind: IncidentKind
-    choices: tuple[Choice, ...]
+    incident: IncidentId  # `i<k>`, unique in the job
+    kind: IncidentKind  # why a person is asked
+    choices: tuple[Choice, ...]  # what may be answered
     text: str  # one sentence: thing, place, cure
-    visit: VisitId | None = None
+    visit: VisitId | None = None  # the visit it is about
     node: NodeId | None = None  # with JOIN_STUCK and RUNAWAY
     detail: dict[str, Any] = {}  # e.g. expressions and the values they read
 
@@ -263,17 +263,17 @@ class IncidentOpened(Event, frozen=True, tag="IncidentOpened"):
 class IncidentClosed(Event, frozen=True, tag="IncidentClosed"):
     """The incident is answered, or its reason is gone."""
 
-    incident: IncidentId
+    incident: IncidentId  # as when it was opened
     by: str  # a `Choice`, "gone" when the reason went away, "superseded" when the visit ended otherwise
 
 
 class OperatorActed(Event, frozen=True, tag="OperatorActed"):
     """Who did what and why; its id is applied once per job (R28)."""
 
-    id: str
-    action: str
-    who: str = ""
-    reason: str = ""
+    id: str  # of the command
+    action: str  # the answer
+    who: str = ""  # as in the command
+    reason: str = ""  # as in the command
 
 
 AnyEvent = (
@@ -305,8 +305,8 @@ AnyEvent = (
 class Record(msgspec.Struct, frozen=True):
     """All events of one decision about one job."""
 
-    job: JobId
+    job: JobId  # whose decision it was
     index: int  # 0, 1, 2, ... per job, without gap
     at_us: int  # the fact's instant
     events: tuple[AnyEvent, ...]  # never empty
-    v: int = RECORD_VERSION
+    v: int = RECORD_VERSION  # the version of the record's form
