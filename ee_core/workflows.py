@@ -102,18 +102,24 @@ class Workflows:
 
     def _compiler(self, workflow: Workflow) -> Callable[[str], Program]:
         # deferred: a workflow without expressions needs no language
-        language: Language | None = None
+        compiler: Callable[[str], Program] | None = None
 
         def compile_source(source: str) -> Program:
-            nonlocal language
-            try:
-                language = language or self._open_language(workflow.language)
-            except PluginError as error:
-                _log.error("expressions of %r cannot be evaluated: %s", workflow.name, error)
-                return _MissingProgram(source, str(error))
-            return compile_expressions(workflow, language)(source)
+            nonlocal compiler
+            if compiler is None:
+                compiler = self._open_compiler(workflow)
+            return compiler(source)
 
         return compile_source
+
+    def _open_compiler(self, workflow: Workflow) -> Callable[[str], Program]:
+        try:
+            language = self._open_language(workflow.language)
+        except PluginError as error:
+            why = str(error)
+            _log.error("expressions of %r cannot be evaluated: %s", workflow.name, why)
+            return lambda source: _MissingProgram(source, why)
+        return compile_expressions(workflow, language)
 
     async def _find(self, command: ExecuteJob) -> Definition:
         if isinstance(command.workflow, str):
