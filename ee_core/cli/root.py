@@ -1,0 +1,66 @@
+"""The group `eectl` and the table of its commands, each imported when it is called.
+
+A command is a click command named by ``module:attribute``; its module lives in this package. `main` imports this
+module only after it has chosen how help is printed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_COMMANDS: Final[Mapping[str, str]] = {
+    "run": "ee_core.cli.run:run",
+    "up": "ee_core.cli.up:up",
+    "job": "ee_core.cli.job:job",
+    "workflow": "ee_core.cli.workflow:workflow",
+    "bot": "ee_core.cli.bot:bot",
+    "engine": "ee_core.cli.engine:engine",
+    "plugin": "ee_core.cli.plugin:plugin",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are called or their help is shown."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C",
+    "--config",
+    type=click.Path(dir_okay=False),
+    help="Settings file; without it ./ee.toml, if there is one.",
+)
+@click.option("-v", "--verbose", count=True, help="Say more: -v what the engine does, -vv everything.")
+@click.version_option(
+    version("ee-core"), "-V", "--version", prog_name="eectl", message="%(prog)s %(version)s"
+)
+@click.pass_context
+def cli(context: click.Context, config: str | None, verbose: int) -> None:
+    """Run workflows whose steps are done by bots.
+
+    Exit codes: 0 job succeeded, 1 unexpected, 2 usage, 3 invalid input, 4 not found, 5 job failed, 6 job cancelled,
+    7 time-out (the job goes on), 8 engine or broker unreachable, 9 not allowed, 10 conflict, 11 checks found
+    something, 12 an incident is open, 130 interrupted, 143 terminated.
+    """
+    context.obj = {"config": config}
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
