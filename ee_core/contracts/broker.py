@@ -55,8 +55,8 @@ class ChannelKind(StrEnum):
 class Channel:
     """A subject, or a pattern of subjects, with the kind it has."""
 
-    kind: ChannelKind
-    subject: str
+    kind: ChannelKind  # how its messages are treated
+    subject: str  # dot-separated words; `*` and a last `>` make a pattern
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class CatalogueEntry:
     """One workflow file."""
 
-    name: str
-    version: str
+    name: str  # the workflow's own, not the file's
+    version: str  # likewise; may be empty
     place: str  # path or address, for messages
-    text: bytes
+    text: bytes  # the file as it is
     bindings: bytes | None = None  # of an export file, where the catalogue keeps them beside it
     fault: str = ""  # why it is no workflow; name is the file's then
 

@@ -34,10 +34,10 @@ class Names:
 class Fault:
     """Why a source does not compile."""
 
-    message: str
+    message: str  # what is wrong, for people
     column: int  # 1-based, in the source's line
-    line: int = 1
-    length: int = 1
+    line: int = 1  # 1-based, in the source
+    length: int = 1  # columns that are meant
     hint: str = ""  # a valid word that was probably meant
 
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 class NodeDraft:
     """A node as its file has it, before it is one of the core's kinds."""
 
-    id: NodeId
+    id: NodeId  # as written, or made of it where it is no token
     kind: str  # as written: ``Trigger``, ``Label``, or a kind of yours
-    name: str = ""
-    description: str = ""
-    pointers: tuple[Pointer, ...] = ()
+    name: str = ""  # what people call it
+    description: str = ""  # for people
+    pointers: tuple[Pointer, ...] = ()  # in file order
     members: Mapping[str, Any] = field(default_factory=dict)  # all other members of the node, as plain JSON
 
 
@@ -38,8 +38,8 @@ class NodeDraft:
 class WorkflowDraft:
     """A workflow as its file has it, before its nodes are expanded."""
 
-    name: str
-    scope: Literal["native", "export"]
+    name: str  # the workflow's
+    scope: Literal["native", "export"]  # the form of the file
     nodes: tuple[NodeDraft, ...]  # in file order
 
 
@@ -47,14 +47,14 @@ class WorkflowDraft:
 class VisitView:
     """One token at an activity node."""
 
-    job: JobId
-    visit: VisitId
-    node: NodeId
+    job: JobId  # the job's id
+    visit: VisitId  # `node#k`
+    node: NodeId  # the node's id
     workflow: str  # its name
     activity: str  # the activity type
-    retry: Retry = field(default_factory=Retry)
-    selector: BotSelector = field(default_factory=BotSelector)
-    owner: str = ""
+    retry: Retry = field(default_factory=Retry)  # the node's retry policy
+    selector: BotSelector = field(default_factory=BotSelector)  # which bots the node wants
+    owner: str = ""  # the job's
     labels: Mapping[str, str] = field(default_factory=dict)  # the job's
     priority: int = 0  # the job's
     since_us: int = 0  # when the token arrived
@@ -87,8 +87,8 @@ GIVE_UP: Final = GiveUp.GIVE_UP
 class BotView:
     """A bot that is free and fits."""
 
-    id: BotId
-    labels: Mapping[str, str] = field(default_factory=dict)
+    id: BotId  # the bot's
+    labels: Mapping[str, str] = field(default_factory=dict)  # as the bot said hello
     activities: tuple[str, ...] = ()  # types it serves, sorted
     last_used_us: int | None = None  # end of its last assignment by this engine; None: none yet
 
@@ -100,13 +100,13 @@ class BotView:
 class AdmissionRequest:
     """A job that asks to be started."""
 
-    job: JobId
+    job: JobId  # its id
     workflow: str  # its name
-    version: str = ""
-    hash: WorkflowHash | None = None
-    owner: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    priority: int = 0
+    version: str = ""  # the workflow's
+    hash: WorkflowHash | None = None  # the workflow's
+    owner: str = ""  # as in the command
+    labels: Mapping[str, str] = field(default_factory=dict)  # as in the command
+    priority: int = 0  # as in the command
     inputs: Mapping[str, Any] = field(default_factory=dict)  # checked, defaults filled in
     held_since_us: int | None = None  # it was held before and is asked again; None: asked for the first time
 
@@ -116,7 +116,7 @@ class EngineLoad:
     """What this engine has in hand; the job that asks is not counted."""
 
     open_jobs: int  # started and not over, drains included
-    held_jobs: int = 0
+    held_jobs: int = 0  # accepted and held by an admission hook
     waiting_visits: int = 0  # visits that wait for a bot
 
 

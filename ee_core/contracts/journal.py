@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 class JobSummary:
     """What the index shows of a job; rebuilt from its records if it is ever lost."""
 
-    job: JobId
+    job: JobId  # its id
     workflow: str  # name
-    version: str
+    version: str  # of the workflow
     hash: WorkflowHash | None  # None for a tombstone
     status: str  # JobStatus value
     outcome: str  # Outcome value, "" while not finished
-    owner: str
-    labels: dict[str, str]
-    priority: int
-    accepted_us: int
-    finished_us: int | None
+    owner: str  # as in the command
+    labels: dict[str, str]  # as in the command
+    priority: int  # as in the command
+    accepted_us: int  # instant of its first record
+    finished_us: int | None  # instant of its terminal event; None before
     incidents: int  # open ones
     open: bool  # not finished, or finished with drains left
 
@@ -57,27 +57,27 @@ class JobSummary:
 class Entry:
     """One record on its way into the journal."""
 
-    job: JobId
-    index: int
-    body: bytes
-    summary: JobSummary
+    job: JobId  # whose record it is
+    index: int  # of the record in the job, from 0
+    body: bytes  # the encoded record
+    summary: JobSummary  # the job as it stands after the record
 
 
 @dataclass(frozen=True, slots=True)
 class RecordKey:
     """Whose record it is."""
 
-    job: JobId
-    index: int
+    job: JobId  # its id
+    index: int  # of the record in the job
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCommit:
     """One commit as read back."""
 
-    position: int
-    epoch: int
-    records: tuple[bytes, ...]
+    position: int  # of the commit in the partition
+    epoch: int  # of its writer
+    records: tuple[bytes, ...]  # as they were given, in order
     keys: tuple[
         RecordKey, ...
     ] = ()  # one for each record, from its frame: a body that cannot be read parks its job
@@ -87,21 +87,21 @@ class StoredCommit:
 class PartitionHead:
     """Where a partition stands after it was opened for writing."""
 
-    partition: int
+    partition: int  # its number, from 0
     position: int  # of the last commit, 0 when empty
-    epoch: int
+    epoch: int  # of the writer
 
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
     """Which jobs a list shows; every field that is set must match."""
 
-    status: str = ""
-    outcome: str = ""
-    workflow: str = ""
-    owner: str = ""
-    labels: tuple[tuple[str, str], ...] = ()
-    limit: int = 100
+    status: str = ""  # empty: any
+    outcome: str = ""  # empty: any
+    workflow: str = ""  # name; empty: any
+    owner: str = ""  # empty: any
+    labels: tuple[tuple[str, str], ...] = ()  # all must be equal
+    limit: int = 100  # most rows
     before_us: int | None = None  # accepted before this instant: the next page
     before_job: str = ""  # with it: of those accepted at that very instant, the ones whose id sorts lower
 

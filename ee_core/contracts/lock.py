@@ -55,18 +55,18 @@ class LeaseState(StrEnum):
 class LockRecord:
     """A bot's record as stored."""
 
-    bot: BotId
+    bot: BotId  # whose record it is
     holder: EngineId | None  # None: released
     lease: int  # the highest lease number ever given for this bot
-    state: LeaseState
-    reason: str = ""
+    state: LeaseState  # what is known of the bot
+    reason: str = ""  # why it is quarantined
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A record that is ours, with the revision that proves it; replaced by every `write`."""
 
-    record: LockRecord
+    record: LockRecord  # as it was written last
     revision: str  # opaque
 
 
