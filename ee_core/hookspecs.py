@@ -281,8 +281,8 @@ def ee_open_catalogue(settings: Mapping[str, Any]) -> Catalogue | None:
 def ee_admit_job(request: AdmissionRequest, load: EngineLoad) -> Refuse | Hold | None:
     """Say whether a job may start now.
 
-    Called for all plugins: once per command before the job's first record, and again for a held job whenever a job
-    of this engine ends, oldest held job first.
+    Called for all plugins: once per command before the job's first record, and again for held jobs, first by priority,
+    then by age, whenever a job of this engine ends or another one has been held, until one is still to be held.
 
     Args:
         request: The job that asks.

@@ -92,6 +92,7 @@ class Engine:
             workflows=self.workflows,
             make_driver=self._make_executor,
             adopted=self._arm_adopted,
+            forsaken=self.reactor.forsake,
         )
         self.hooks.attach(self.jobs)
         self.spawner = Spawner(

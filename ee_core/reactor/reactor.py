@@ -140,6 +140,20 @@ class Reactor:
         if not armed:
             del self._armed[job.id]
 
+    def forsake(self, job: JobId) -> None:
+        """Drop what is armed of a job that is driven no further.
+
+        What names a bot stays: it may be at work, and only its own word frees it; a later start hears that.
+        """
+        armed = self._armed.get(job, {})
+        for wait in list(armed.values()):
+            if not isinstance(wait, ResponseWait | DrainWait):
+                del armed[wait.key]
+                self._drop(job, wait)
+                self._surroundings.on_wait(job, wait, armed=False, reason="lost")
+        if not armed:
+            self._armed.pop(job, None)
+
     def tell_soon(self, job: JobId, fact: AnyFact) -> None:
         """Tell a fact in a task of its own."""
         if self._tasks is not None:

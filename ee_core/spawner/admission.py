@@ -1,20 +1,31 @@
-"""Which jobs may start now: the hooks are asked once per command, and again for held jobs when one is over."""
+"""Which jobs may start now: the hooks are asked once per command, and again for held jobs when one is over.
+
+A job that is let go counts as open from that moment, before its record is durable, so that no command which comes in
+between takes its place.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import heapq
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 from ee_core.contracts.hooks import AdmissionRequest, EngineLoad, Hold, Refuse
+from ee_core.errors import EngineError
 from ee_core.model.facts import CancelCommanded, JobAdmitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ee_core.contracts.env import Env
-    from ee_core.model.facts import ExecuteCommanded
+    from ee_core.model.facts import AnyFact, ExecuteCommanded
     from ee_core.model.ids import JobId
     from ee_core.model.job import Job
     from ee_core.spawner.jobs import Jobs
+
+_log = logging.getLogger(__name__)
+_Rank = tuple[int, int, "JobId"]  # (-priority, accepted, job): the least is first
 
 
 class Admit(Protocol):
@@ -31,8 +42,16 @@ class Admission:
         self._env = env
         self._admit = admit
         self._waiting_visits = waiting_visits
-        self._held: dict[JobId, None] = {}
-        jobs.on_over(self._one_is_over)
+        self._held: set[JobId] = set()
+        self._queue: list[_Rank] = []  # a heap; who is held no more is skipped when its turn comes
+        self._tasks: asyncio.TaskGroup | None = None
+        jobs.on_over(self.ask_again)
+
+    async def run(self) -> None:
+        """Let held jobs go until cancelled; those first that an engine before this one held."""
+        async with asyncio.TaskGroup() as self._tasks:
+            self.ask_again()
+            await asyncio.get_running_loop().create_future()
 
     def ask(self, job: JobId, fact: ExecuteCommanded) -> Refuse | Hold | None:
         """Ask for a job that was just commanded."""
@@ -50,10 +69,42 @@ class Admission:
 
     def note(self, job: JobId, is_held: bool) -> None:
         """Note that a job is held, or is no more."""
-        if is_held:
-            self._held[job] = None
-        else:
-            self._held.pop(job, None)
+        if not is_held:
+            self._held.discard(job)
+            return
+        driver = self._jobs.find(job)
+        assert driver is not None, "only a job that is driven is held"
+        self._held.add(job)
+        heapq.heappush(self._queue, (-driver.job.priority, driver.job.accepted_us, job))
+        self.ask_again()  # what it was held for may have gone while its record was written
+
+    def ask_again(self) -> None:
+        """Ask for the held jobs, in order, until one is still to be held; never waits."""
+        while self._tasks is not None and (job := self._first()) is not None:
+            verdict = self._admit(_to_request(job), self._load())
+            if isinstance(verdict, Hold):
+                return
+            self._held.remove(job.id)
+            at_us = self._env.now()
+            fact: AnyFact = JobAdmitted(at_us=at_us)
+            if isinstance(verdict, Refuse):
+                fact = CancelCommanded(at_us=at_us, reason=verdict.text, who="admission")
+            self._tasks.create_task(self._tell(job.id, fact), name=f"admit-{job.id}")
+
+    def _first(self) -> Job | None:
+        while self._queue:
+            driver = self._jobs.find(self._queue[0][2])
+            if driver is not None and driver.job.id in self._held:
+                return driver.job
+            heapq.heappop(self._queue)
+        return None
+
+    async def _tell(self, job: JobId, fact: AnyFact) -> None:
+        try:
+            await self._jobs.tell(job, fact)
+        except EngineError as error:
+            # it is parked, or held by whoever drives it next
+            _log.warning("a held job was not told: %s", error, extra={"action": "tell_failed", "job": job})
 
     def _load(self) -> EngineLoad:
         return EngineLoad(
@@ -61,28 +112,6 @@ class Admission:
             held_jobs=len(self._held),
             waiting_visits=self._waiting_visits(),
         )
-
-    async def _one_is_over(self, over: Job) -> None:
-        del over
-        await self.ask_again()
-
-    async def ask_again(self) -> None:
-        """Ask for the held jobs, in order, until one is still to be held."""
-        for job in self._in_order():
-            verdict = self._admit(_to_request(job), self._load())
-            if isinstance(verdict, Hold):
-                return
-            at_us = self._env.now()
-            if isinstance(verdict, Refuse):
-                fact = CancelCommanded(at_us=at_us, reason=verdict.text, who="admission")
-                await self._jobs.tell(job.id, fact)
-            else:
-                await self._jobs.tell(job.id, JobAdmitted(at_us=at_us))
-
-    def _in_order(self) -> list[Job]:
-        drivers = [self._jobs.find(job) for job in self._held]
-        jobs = [driver.job for driver in drivers if driver is not None]
-        return sorted(jobs, key=lambda job: (-job.priority, job.accepted_us, job.id))
 
 
 def _to_request(job: Job) -> AdmissionRequest:

@@ -48,6 +48,12 @@ class Adopted(Protocol):
     def __call__(self, job: Job, delta: WaitDelta) -> None: ...
 
 
+class Forsaken(Protocol):
+    """Drops what is armed of a job that is driven no further."""
+
+    def __call__(self, job: JobId) -> None: ...
+
+
 class Jobs:
     """All open jobs; used from the engine's loop only.
 
@@ -63,6 +69,7 @@ class Jobs:
         workflows: Workflows,
         make_driver: MakeDriver,
         adopted: Adopted,
+        forsaken: Forsaken,
     ) -> None:
         self.parked: dict[JobId, EngineError] = {}
         self._journal = journal
@@ -70,10 +77,11 @@ class Jobs:
         self._workflows = workflows
         self._make_driver = make_driver
         self._adopted = adopted
+        self._forsaken = forsaken
         self._drivers: dict[JobId, Driver] = {}
         self.started = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
-        self._on_over: list[Callable[[Job], Awaitable[None]]] = []
+        self._on_over: list[Callable[[], None]] = []
 
     def __len__(self) -> int:
         return len(self._drivers)
@@ -81,8 +89,8 @@ class Jobs:
     def __iter__(self) -> Iterator[Driver]:
         return iter(list(self._drivers.values()))
 
-    def on_over(self, callback: Callable[[Job], Awaitable[None]]) -> None:
-        """Call back whenever a job is over."""
+    def on_over(self, callback: Callable[[], None]) -> None:
+        """Call back whenever a job is driven no more: it is over, or parked."""
         self._on_over.append(callback)
 
     async def run(self) -> None:
@@ -184,8 +192,9 @@ class Jobs:
     async def _drive(self, driver: Driver) -> None:
         await driver.run()
         self._drivers.pop(driver.job.id, None)
-        if driver.parked is not None:
+        # of which nothing is recorded: it was refused, and its id may be used again
+        if driver.parked is not None and not driver.job.is_blank:
             self.parked[driver.job.id] = driver.parked
-            return
+            self._forsaken(driver.job.id)
         for callback in self._on_over:
-            await callback(driver.job)
+            callback()

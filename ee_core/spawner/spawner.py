@@ -66,8 +66,7 @@ class Spawner:
             tasks.create_task(self._jobs.run(), name="jobs")
             await self._jobs.started.wait()
             tasks.create_task(self._commands.run(), name="commands")
-            # jobs that were held when the last engine ended: whatever held them may be gone
-            tasks.create_task(self.admission.ask_again(), name="admission")
+            tasks.create_task(self.admission.run(), name="admission")
 
     async def carry_out(self, command: Command) -> str:
         """Carry out one command; returns when its first record is durable.

@@ -9,6 +9,7 @@ import pytest
 
 from ee_core.errors import (
     ConflictError,
+    EngineError,
     InputError,
     NotFoundError,
     PayloadTooLargeError,
@@ -179,6 +180,18 @@ async def test_r24_a_command_too_large_for_a_record_is_refused_and_its_id_stays_
         assert not w.store.summaries
         assert not w.engine.engine.jobs.parked
         await w.submit(wants, "j1", inputs={"text": "x"})
+        await w.finished("j1")
+
+
+@virtual_time
+async def test_r24_labels_too_large_for_a_record_are_refused_and_the_id_stays_usable(world, quick):
+    async with world() as w:
+        with pytest.raises(EngineError, match="bytes"):
+            await w.submit(quick, "j1", labels={"text": "x" * 300_000})
+
+        assert not w.store.summaries
+        assert not w.engine.engine.jobs.parked
+        await w.submit(quick, "j1")
         await w.finished("j1")
 
 
