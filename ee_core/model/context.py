@@ -49,7 +49,7 @@ class NativeScope(Mapping[str, Any]):
             return result.output[0]
         if member == "error" and result.error is not None:
             return {"code": result.error.code, "text": result.error.text}
-        raise KeyError(path)
+        raise KeyError(f"nodes.{path}")
 
     def __iter__(self) -> Iterator[str]:
         raise TypeError("a scope is read by name")

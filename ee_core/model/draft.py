@@ -256,11 +256,6 @@ class Draft:
         self.events.append(IncidentClosed(incident, by))
         self.closed.add(incident)
 
-    @property
-    def open_incidents(self) -> int:
-        """How many a person is asked."""
-        return len(self.job.incidents) - len(self.closed) + self._incidents
-
     def finish(
         self, outcome: Outcome, by: EndedBy, *, error: Error | None = None, reason: str = "", who: str = ""
     ) -> None:

@@ -308,7 +308,9 @@ def fire(draft: Draft, join: int) -> None:
 def take(draft: Draft, join: int, *, cancels: bool = True) -> VisitId:
     """Make the visit of a join that fires; a join N cancels the rest (R3)."""
     _begin_moves(draft)
-    release(draft, join, "gone")
+    release(
+        draft, join, "gone"
+    )  # no graph is known where it comes to this: a question may not outlive its reason
     lengths = draft.queue_lengths(join)
     places = tuple(place for place, length in enumerate(lengths) if length)
     empties = cancels and isinstance(draft.workflow.nodes[join].join, int)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from ee_core.model.events import Choice
+
 
 @pytest.mark.parametrize(
     ("kind", "pointers", "followed"),
@@ -53,6 +55,18 @@ def test_r05_the_error_of_a_node_takes_the_place_of_its_output(flow):
     stage.fail("a#1")
 
     assert "c#1" in stage.statuses
+
+
+def test_r05_a_gateway_that_ended_well_leaves_no_error_behind(flow):
+    shape = flow().parallel("p", "x a").exclusive("x", "y?nodes.a.visits>0").activity("a", "x")
+    shape.exclusive("y", "c?nodes.x.error['code']=='no_branch_taken'").activity("c")
+    stage = shape.having(on_failure="finish").stage()
+    stage.answer(Choice.FAIL)
+    assert stage.statuses["x#1"] == "Failed"
+
+    stage.succeed("a#1")
+
+    assert "x.error" in stage.job.incidents["i2"].detail["error"]
 
 
 def test_r05_export_form_reads_bare_keys_the_last_wins(flow):

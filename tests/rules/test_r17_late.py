@@ -64,6 +64,47 @@ def test_r17_the_answer_of_an_earlier_attempt_may_be_taken(lost):
     assert lost.job.visits["a#1"].output == "old"
 
 
+@pytest.fixture
+def twice_lost(lost):
+    """The first attempt answers late with success, the second is lost too."""
+    lost.succeed("a#1", output="first")
+    lost.answer(Choice.RETRY)
+    lost.grant("a#1", "b2")
+    lost.silence("a#1")
+    return lost
+
+
+def test_r17_a_late_success_is_taken_before_a_later_failure(twice_lost):
+    twice_lost.fail("a#1")
+
+    twice_lost.answer(Choice.TAKE_RESULT, "i2")
+
+    assert twice_lost.job.visits["a#1"].output == "first"
+
+
+def test_r17_what_a_bot_did_with_another_input_is_no_result(flow):
+    stage = flow().activity("a", bot=True).stage()
+    stage.grant("a#1")
+    stage.respond("a#1", ResponseKind.CONFLICT)
+    stage.succeed("a#1", output="of another input")
+    stage.answer(Choice.RETRY)
+    stage.grant("a#1")
+
+    stage.silence("a#1")
+
+    assert "take_result" not in stage.incident[1]
+
+
+def test_r17_silence_is_no_word_of_the_bot_whatever_it_is_called(lost):
+    lost.answer(Choice.RETRY)
+    lost.grant("a#1")
+    lost.silence("a#1", "stopped")
+
+    lost.succeed("a#1", output="late")
+
+    assert lost.kinds()[-1] == "LateResponse"
+
+
 def test_r17_after_the_end_only_the_drain_speaks(lost):
     lost.cancel()
 

@@ -139,7 +139,8 @@ def _ask(draft: Draft) -> None:
 
 
 def _exhaust(draft: Draft) -> None:
-    if draft.living or draft.queued or draft.open_incidents:
+    # an incident needs no look: its token travels, or is queued, and a Runaway lets nobody come here
+    if draft.living or draft.queued:
         return
     outcome = Outcome.SUCCEEDED if draft.failure is None else Outcome.FAILED
     draft.finish(outcome, EndedBy.EXHAUSTED, error=draft.failure)
