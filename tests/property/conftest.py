@@ -136,10 +136,10 @@ class Naive:
     def look(self) -> None:
         ready = [join for join in self.queues if self.is_ready(join)]
         if ready:
-            self.move(self.fire(min(ready, key=self.rank)))  # its output comes to rest before the next look
+            self.move(self.fire(self.first(ready)))  # its output comes to rest before the next look
             return
         while stuck := [join for join in self.queues if self.is_stuck(join)]:
-            self.incidents.add(min(stuck, key=self.rank))
+            self.incidents.add(self.first(stuck))
         queued = any(any(queue) for queue in self.queues.values())
         if not self.travelling and not queued and not self.incidents:  # R14
             self.end("succeeded by exhausted")
@@ -221,7 +221,10 @@ class Naive:
 
     # R4: components in topological order, distance from the start, file order
 
-    def rank(self, node: int) -> int:
+    def first(self, joins: list[int]) -> int:
+        return joins[0] if len(joins) == 1 else min(joins, key=self.ranking().index)
+
+    def ranking(self) -> list[int]:
         nodes = range(len(self.shape.kinds))
         component = {
             here: frozenset({here} | (self.behind(here) & {n for n in nodes if here in self.behind(n)}))
@@ -241,7 +244,7 @@ class Naive:
             ]
             nearest = min(free, key=lambda here: min((self.distance(n), n) for n in component[here]))
             ordered += sorted(component[nearest], key=lambda here: (self.distance(here), here))
-        return ordered.index(node)
+        return ordered
 
     def behind(self, node: int) -> set[int]:
         found: set[int] = set()
