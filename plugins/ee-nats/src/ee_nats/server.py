@@ -176,6 +176,7 @@ class ServerProcess:
     def pause(self) -> None:
         """Stop it without ending it; connections stay open and silent. Not on Windows."""
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)  # it may run on for a moment
 
     def resume(self) -> None:
         """Let a paused one go on."""
