@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ee_core.cli.main import run_async
-from ee_core.cli.output import say
-from ee_core.cli.session import read_settings, server_flags, server_options
+from ee_core.cli.output import print_json, print_pairs, say
+from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
 
 if TYPE_CHECKING:
     from ee_core.config import Settings
@@ -55,6 +55,34 @@ def with_journal_path(context: click.Context, flags: dict[str, str | None]) -> S
         ensure_folder(DATA)
         settings = read_settings(context, flags | {"journal.path": str(DATA / JOURNAL)})
     return settings
+
+
+@engine.command("status")
+@server_options
+@output_option
+@click.pass_context
+def status(
+    context: click.Context, broker: str | None, server: str | None, namespace: str | None, output: str
+) -> int:
+    """Show what the engine has in hand, and what it has seen since it began."""
+    from ee_core.messages.jobs import QueryJobs
+
+    settings = read_settings(context, server_flags(broker, server, namespace))
+
+    async def ask() -> int:
+        async with connected(settings) as client:
+            shown = await client.query(QueryJobs(what="engine"))
+        if output == "json":
+            print_json(shown)
+            return 0
+        counts = {name: shown.pop(name) for name in ("waits", "events", "messages")}
+        print_pairs(shown.items())
+        for name, values in counts.items():
+            click.echo(f"\n{name}")
+            print_pairs((f"  {key}", value) for key, value in values.items())
+        return 0
+
+    return run_async(ask())
 
 
 async def _run(settings: Settings) -> int:

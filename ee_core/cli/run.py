@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,8 @@ def run(context: click.Context, /, file: str, **options: Any) -> int:
     on when the same command is given again.
     """
     settings = read_settings(context, _flags(options))
+    # incidents are lines of this command's own
+    logging.getLogger("ee_core.local.counts").setLevel(logging.ERROR)
     try:
         return run_async(_run(settings, file, options))
     except KeyboardInterrupt:

@@ -205,7 +205,6 @@ class Engine:
         self._lost = asyncio.get_running_loop().create_future()
         await self.partition.open()
         self.adopted = await self.jobs.adopt()
-        about = {"engine": self.id, "store": self._parts.journal.store_id}
         queries = Queries(
             self._broker,
             self._parts.subjects,
@@ -213,7 +212,7 @@ class Engine:
             journal=self._parts.journal,
             fleet=self.fleet,
             reactor=self.reactor,
-            about=about,
+            about=self._about,
         )
         async with asyncio.TaskGroup() as tasks:
             services = [
@@ -254,6 +253,12 @@ class Engine:
             subjects=self._parts.subjects,
             env=self._parts.env,
             max_parallel=_WORKER_PARALLEL,
+        )
+
+    def _about(self) -> dict[str, Any]:
+        journal = self._parts.journal
+        return {"engine": self.id, "store": journal.store_id, "commits": self.partition.commits} | (
+            self._parts.policies.snapshot()
         )
 
     def _call_bots(self) -> None:

@@ -20,7 +20,7 @@ from ee_core.model.record import decode_record
 from ee_core.model.waits import WaitKey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
     from ee_core.contracts.broker import Broker
@@ -47,7 +47,7 @@ class Queries:
         journal: Journal,
         fleet: Fleet,
         reactor: Reactor,
-        about: dict[str, Any],
+        about: Callable[[], dict[str, Any]],
     ) -> None:
         self._broker = broker
         self._subjects = subjects
@@ -86,7 +86,7 @@ class Queries:
             case "bots":
                 return self._bots()
             case "engine":
-                return self._about | {"open_jobs": len(self._jobs), "waits": self._reactor.count_waits()}
+                return self._about() | {"open_jobs": len(self._jobs), "parked_jobs": len(self._jobs.parked)}
 
     async def _history(self, job: JobId, after: int) -> AsyncIterator[Record]:
         if await self._journal.find_job(job) is None:

@@ -6,11 +6,11 @@ otherwise by the very same means; nothing here is known to any other part.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from ee_core.contracts.hooks import GIVE_UP, Hold
 from ee_core.hookspecs import hookimpl
+from ee_core.local.counts import CoreCounts
 from ee_core.model.retry import delay_ms, give_up
 
 if TYPE_CHECKING:
@@ -19,29 +19,21 @@ if TYPE_CHECKING:
     from ee_core.contracts.env import Env
     from ee_core.contracts.hooks import (
         BotView,
-        Direction,
         EngineLoad,
         FailedAttempt,
         GiveUp,
-        MessageOutcome,
         VisitView,
     )
     from ee_core.model.ids import BotId, JobId, VisitId
 
 
-class CorePolicies:
-    """Back-off, least recently used bot, a bound on open jobs, correlation headers, message counters.
-
-    Attributes:
-        messages: Messages so far, by direction, outcome and the subject's first two words.
-        message_bytes: Likewise, the sum of their bodies.
-    """
+class CorePolicies(CoreCounts):
+    """Back-off, least recently used bot, a bound on open jobs, correlation headers; and the counts."""
 
     def __init__(self, env: Env, *, max_open_jobs: int | None = None) -> None:
+        super().__init__()
         self._env = env
         self._max_open_jobs = max_open_jobs
-        self.messages: Counter[tuple[Direction, MessageOutcome, str]] = Counter()
-        self.message_bytes: Counter[tuple[Direction, MessageOutcome, str]] = Counter()
 
     @hookimpl(trylast=True)
     def ee_choose_retry(self, visit: VisitView, attempt: FailedAttempt) -> int | GiveUp:
@@ -66,10 +58,3 @@ class CorePolicies:
         if job is None:
             return None
         return {"x-ee-job": job} if visit is None else {"x-ee-job": job, "x-ee-visit": visit}
-
-    @hookimpl(trylast=True)
-    def ee_on_message(self, direction: Direction, subject: str, size: int, outcome: MessageOutcome) -> None:
-        # the first two words say what a message is; the rest names bots and jobs, which are without number
-        key = (direction, outcome, ".".join(subject.split(".", 2)[:2]))
-        self.messages[key] += 1
-        self.message_bytes[key] += size

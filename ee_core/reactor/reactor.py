@@ -120,10 +120,6 @@ class Reactor:
         """Return when waits may be armed."""
         await self._inhouse.started.wait()
 
-    def count_waits(self) -> int:
-        """Return how many waits are armed."""
-        return sum(len(waits) for waits in self._armed.values())
-
     def reconcile(self, job: Job, delta: WaitDelta, *, adopted: bool = False) -> None:
         """Bring what is armed for a job in line with what changed; never waits."""
         armed = self._armed.setdefault(job.id, {})
