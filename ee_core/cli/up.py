@@ -82,6 +82,9 @@ def up(context: click.Context, /, data: Path, port: int, binary: str | None, **o
         flags = {
             "broker.name": "nats",
             "broker.servers": server.url,
+            # the server writes each message to the disk before it says so; what travels between engine and bots is
+            # healed by both ends, and need not wait for that
+            "broker.async_transport": True,
             "journal.name": "sqlite",
             "journal.path": str(data / JOURNAL),
             "catalogue.folder": options["workflows"],

@@ -16,7 +16,7 @@ from ee_core.contracts.broker import ChannelKind
 from ee_core.errors import BrokerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ee_core.contracts.broker import Broker, Channel
     from ee_core.model.ids import JobId, VisitId
@@ -35,7 +35,6 @@ class Letter:
     job: JobId | None = None
     visit: VisitId | None = None
     dedupe: str | None = None
-    on_failure: Callable[[BrokerError], None] | None = None
 
 
 class AddHeaders(Protocol):
@@ -93,5 +92,3 @@ class Outbox:
             _log.warning(
                 "%s was not sent: %s", letter.channel.subject, error, extra={"action": "send_failed"}
             )
-            if letter.on_failure is not None:
-                letter.on_failure(error)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ee_core.reactor.timers import Timers
 
 _REPEAT_S = 2.0
+_REPEAT_ANY_S = (15.0, 30.0, 60.0, 120.0)  # the last one for ever
 _GRACE_S = 5.0  # added to accept and heartbeat deadlines after a restart
 _MISSING_S = 2.0  # a worker gets this long to say hello
 
@@ -48,6 +49,7 @@ class Armed:
     job: JobId
     wait: ResponseWait
     grace_s: float
+    times: int = 0  # it was sent
     is_accepted: bool = False
     is_answered: bool = False  # a terminal answer is being told
     missing_told: bool = False
@@ -162,25 +164,27 @@ class Requests:
         if wait.bot is None:
             channel = Channel(ChannelKind.WORK, self._subjects.execute_any(wait.activity))
             dedupe = f"{armed.job}/{wait.visit}/{wait.attempt}"
-            letter = Letter(
-                channel, self._request(armed), armed.job, wait.visit, dedupe, lambda _: self._repeat(armed)
-            )
+            letter = Letter(channel, self._request(armed), armed.job, wait.visit, dedupe)
+            # it may wait there long; a broker that still has it drops the repeat, one that lost it keeps it
+            delay_s = _REPEAT_ANY_S[min(armed.times, len(_REPEAT_ANY_S) - 1)]
         else:
             channel = Channel(ChannelKind.INBOX, self._subjects.execute(wait.bot))
             letter = Letter(channel, self._request(armed), armed.job, wait.visit)
-            self._repeat(armed)
+            delay_s = _REPEAT_S
+        armed.times += 1
+        self._repeat(armed, delay_s)
         self._outbox.post(letter)
 
-    def _repeat(self, armed: Armed) -> None:
+    def _repeat(self, armed: Armed, delay_s: float) -> None:
         def again() -> None:
             if armed.id not in self._armed or armed.is_accepted:
                 return
             if self._outbox.is_late:
-                self._repeat(armed)
+                self._repeat(armed, delay_s)
             else:
                 self._send(armed)
 
-        self._timers.set(("repeat", *armed.id), _REPEAT_S, again)
+        self._timers.set(("repeat", *armed.id), delay_s, again)
 
     def _request(self, armed: Armed) -> bytes:
         wait = armed.wait
