@@ -132,7 +132,7 @@ class Refuse:
 class Hold:
     """Answer to an admission: not now; asked again whenever a job of this engine ends."""
 
-    reason: str  # shown by `eectl job why`
+    reason: str  # for people: what it waits for
 
 
 # -- broker --------------------------------------------------------------------------------------------------

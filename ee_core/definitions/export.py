@@ -12,7 +12,7 @@ EE-W222  a node that is none, or has no id
 EE-W223  an unknown node type
 EE-W224  a node that cannot be expanded
 EE-W225  a pointer that is none
-EE-W226  two values where one counts
+EE-W226  two values where one counts (only a warning when the first is taken)
 ======== ==========================================================================
 """
 

@@ -13,7 +13,7 @@ from ee_core.messages.wire import Count, ErrorBody, Message, Token
 class ExecuteJob(Message):
     """`jobs.execute`: run a workflow. A bare JSON string is a workflow's name."""
 
-    id: Token | None = None  # the job's id; None: derived from the message's place in the broker
+    id: Token | None = None  # the job's id; without it one is derived from the message's place in the broker
     workflow: str | dict[str, Any] | list[Any]  # name, name@version, or the definition itself
     bindings: dict[str, Any] | None = None  # with an inline export form: what its activity ids stand for
     inputs: dict[str, Any] = {}  # by name, as the workflow declares them

@@ -36,8 +36,8 @@ class NatsSettings:
     timeout_s: float = 5.0  # to connect, and for each answer of the server
     ping_s: int = 5  # a silent server is noticed after three of these
     replicas: int = 1  # of each stream, in a cluster
-    create_streams: bool = True  # False: the operator has made them; a missing one is an error
-    # True: streams of activity.* are acknowledged before they are written. Much quicker on a server that syncs always,
+    create_streams: bool = True  # false: the operator has made them; a missing one is an error
+    # true: streams of activity.* are acknowledged before they are written. Much quicker on a server that syncs always,
     # but its crash then loses messages of the last moment, which engine and bots must repeat.
     async_transport: bool = False
     redelivery_s: float = 15.0  # after this a dead process's deliveries come back

@@ -1,0 +1,184 @@
+"""The page of settings: the core's, and those of each plugin that is made here."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ee_activity_http.settings import HttpSettings
+from ee_example.greet import GreetSettings
+from ee_nats.settings import NatsSettings
+from source import code, field_notes, page, table
+
+from ee_core.config import list_settings
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Rows = list[tuple[str, str, str]]  # key, default, meaning
+
+
+@dataclass(frozen=True)
+class Section:
+    """The settings of one plugin."""
+
+    title: str
+    example: str  # a part of ee.toml that is valid
+    rows: Rows
+
+
+def list_sections() -> list[Section]:
+    """Return the sections of plugins, drivers first."""
+    nats = [
+        (one.name, one.default, one.note or _NATS[one.name])
+        for one in field_notes(NatsSettings)
+        if one.name != "prefix"  # the setting namespace
+    ]
+    return [
+        Section(
+            "The broker `nats` and the lock `nats`",
+            '[broker]\nname = "nats"\nservers = ["nats://one:4222", "nats://two:4222"]\ncredentials = "engine.creds"\nreplicas = 3',
+            nats,
+        ),
+        Section(
+            "The broker `memory`",
+            '[broker]\nname = "memory"\nmax_payload = 65536',
+            [("max_payload", "1048576", "Largest body of a message, in bytes.")],
+        ),
+        Section(
+            "The lock `memory`",
+            '[broker]\nname = "memory"\n\n[lock]\npath = "bots.lock"',
+            [("path", '""', "File that keeps the records; empty: nothing is kept.")],
+        ),
+        Section(
+            "The journal `sqlite`",
+            '[journal]\nname = "sqlite"\npath = "journal.sqlite"\nbusy_timeout_s = 10',
+            [
+                (
+                    "path",
+                    "",
+                    "The file. It must be given; `eectl up` and `eectl engine run` fill in `.ee/journal.sqlite`.",
+                ),
+                ("busy_timeout_s", "5.0", "Seconds to wait while another process writes, 0 to 3600."),
+            ],
+        ),
+        Section(
+            "The journal `memory`",
+            '[journal]\nname = "memory"',
+            [("partitions", "1", "Number of partitions, for tests: an engine drives the first alone.")],
+        ),
+        Section(
+            "The catalogue `folder`",
+            '[catalogue]\nfolder = "workflows"',
+            [
+                (
+                    "folder",
+                    '"workflows"',
+                    "Folder of `*.ee.yaml`, `*.ee.yml` and `*.json`; one that is named must exist.",
+                )
+            ],
+        ),
+        Section(
+            "The activity type `http`",
+            '[activities.http]\nallow = ["erp.example:8443", "127.0.0.1:8080"]\ntimeout_s = 10',
+            _of_model(HttpSettings),
+        ),
+        Section(
+            "The activity type `example`",
+            '[activities.example]\ngreeting = "Good day"',
+            _of_model(GreetSettings),
+        ),
+    ]
+
+
+_NATS = {
+    "user": "User name.",
+    "password": "Its password.",
+    "token": "A token, in the place of user and password.",
+    "tls_cert": "PEM file with this side's certificate; goes with `tls_key`.",
+    "tls_key": "PEM file with its key.",
+}
+
+
+def _of_model(model: type[BaseModel]) -> Rows:
+    return [
+        (name, "" if field.default is None else repr(field.default), field.description or "")
+        for name, field in model.model_fields.items()
+    ]
+
+
+def make() -> str:
+    """Return the page."""
+    core = [
+        (code(one.key), code(one.variable), code(one.default), one.description) for one in list_settings()
+    ]
+    parts = []
+    for section in list_sections():
+        rows = [(code(key), code(_plain(default)), meaning) for key, default, meaning in section.rows]
+        parts += [
+            f"## {section.title}",
+            table(("key", "default", "meaning"), rows),
+            f'```toml title="ee.toml"\n{section.example}\n```',
+        ]
+    return page(
+        "Settings", _INTRO, table(("key", "variable", "default", "meaning"), core), _EXAMPLE, _RULES, *parts
+    )
+
+
+def _plain(default: str) -> str:
+    return {
+        "()": "[]",
+        "DEFAULT_SERVER": '"nats://127.0.0.1:4222"',
+        "(DEFAULT_SERVER,)": '["nats://127.0.0.1:4222"]',
+        "True": "true",
+        "False": "false",
+    }.get(default, default)
+
+
+_INTRO = (
+    "A setting comes from a flag of the command, else from its variable, else from the file, else from its default. The"
+    " file is the one of `eectl -C FILE`, else of the variable `EE_CONFIG`, else `ee.toml` in the current folder. An"
+    " unknown key is an error that names the nearest valid one."
+)
+_EXAMPLE = """```toml title="ee.toml"
+namespace = "plant"
+
+[broker]
+name = "nats"
+servers = "nats://127.0.0.1:4222"
+
+[lock]
+name = "nats"
+servers = "nats://127.0.0.1:4222"
+
+[journal]
+name = "sqlite"
+path = "journal.sqlite"
+
+[catalogue]
+name = "folder"
+folder = "workflows"
+
+[engine]
+max_open_jobs = 1000
+grace_s = 10
+
+[plugins]
+disabled = ["ee-example"]
+
+[activities.http]
+allow = ["erp.example"]
+```"""
+_RULES = inspect.cleandoc(
+    """
+    Two rules about plugins' keys:
+
+    * A plugin's keys belong to the plugin they were written for: when a flag or variable names another broker than the
+      file, the file's other keys of that section do not count.
+    * A lock of the broker's own technology uses the settings of `broker`, unless the section `lock` has keys of its own.
+
+    The plugins that are made here have the keys below; `noop`, `delay`, `log` and `cel` have none. In a variable a list
+    is JSON, as in `EE_ACTIVITIES_HTTP_ALLOW='["127.0.0.1"]'`.
+    """
+)
