@@ -116,7 +116,7 @@ def _input(node: Node, program: Callable[[str], Program]) -> BoundTemplate | Ren
 
 
 def _fixed_slots(node: Node) -> tuple[int, ...] | None:
-    if node.kind in {NodeKind.PARALLEL, NodeKind.JOIN}:
+    if node.kind in {NodeKind.PARALLEL, NodeKind.JOIN} or not node.pointers:
         return tuple(range(len(node.pointers)))
     always = [
         slot for slot, pointer in enumerate(node.pointers) if not pointer.when and not pointer.otherwise

@@ -115,7 +115,7 @@ def _choose(draft: Draft, node: int) -> tuple[int, ...] | Trouble:
         chosen = [slot for slot, pointer in enumerate(content.pointers) if pointer.otherwise]
         if content.kind is NodeKind.EXCLUSIVE:
             del chosen[1:]
-    return tuple(chosen) if chosen or not content.pointers else _no_branch(draft, node)
+    return tuple(chosen) or _no_branch(draft, node)
 
 
 def _evaluate(program: Program, draft: Draft) -> bool:

@@ -58,15 +58,15 @@ def test_r05_the_error_of_a_node_takes_the_place_of_its_output(flow):
 
 
 def test_r05_a_gateway_that_ended_well_leaves_no_error_behind(flow):
-    shape = flow().parallel("p", "x a").exclusive("x", "y?nodes.a.visits>0").activity("a", "x")
-    shape.exclusive("y", "c?nodes.x.error['code']=='no_branch_taken'").activity("c")
+    shape = flow().parallel("p", "x a").exclusive("x", "b?nodes.a.visits>0").activity("a", "x")
+    shape.activity("b", "c?nodes.x.error['code']=='no_branch_taken'").activity("c")
     stage = shape.having(on_failure="finish").stage()
     stage.answer(Choice.FAIL)
     assert stage.statuses["x#1"] == "Failed"
 
-    stage.succeed("a#1")
+    stage.succeed("a#1", "b#1")
 
-    assert "x.error" in stage.job.incidents["i2"].detail["error"]
+    assert "nodes.x.error" in stage.job.incidents["i2"].detail["error"]
 
 
 def test_r05_export_form_reads_bare_keys_the_last_wins(flow):
@@ -75,5 +75,15 @@ def test_r05_export_form_reads_bare_keys_the_last_wins(flow):
 
     stage.succeed("a#1", output={"amount": 1})
     stage.succeed("b#1", output={"amount": 2})
+
+    assert "c#1" in stage.statuses
+
+
+def test_r05_export_form_keeps_what_earlier_outputs_held(flow):
+    shape = flow().activity("a", "b").activity("b", "c?amount==1").activity("c").having(scope="export")
+    stage = shape.stage()
+
+    stage.succeed("a#1", output={"amount": 1})
+    stage.succeed("b#1", output={"other": 2})
 
     assert "c#1" in stage.statuses

@@ -23,6 +23,7 @@ def test_r15_a_cancel_ends_the_job_wherever_it_stands(flow, reached):
     assert (stage.end, stage.job.reason) == (("cancelled", "cancel", 0), "because")
     assert stage.waits == (["drain:a#1/1"] if reached in {"sent", "incident"} else [])
     assert set(stage.statuses.values()) <= {"Cancelled"}
+    assert all(visit.final and visit.retry_at_us is None for visit in stage.job.visits.values())
 
 
 def test_r15_nothing_starts_after_a_cancel(flow):

@@ -57,6 +57,15 @@ def test_r24_a_record_stays_within_its_limit_whatever_it_holds(flow):
     assert stage.statuses["b#1"] == "AwaitingBotResponse"
 
 
+def test_r24_the_first_record_counts_the_jobs_inputs(flow):
+    shape = flow().activity("a", stateless=True, input="${ inputs.text[:100_000] }")
+
+    stage = shape.stage(inputs={"text": "x" * 200_000})
+
+    assert len(encode_record(stage.records[0])) <= MAX_RECORD_BYTES
+    assert stage.incident == ("Oversize", ("fail", "retry", "skip"))
+
+
 def test_r24_an_operators_output_too_large_is_refused(flow):
     stage = flow().activity("a", stateless=True).stage()
     stage.silence("a#1")

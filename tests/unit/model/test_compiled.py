@@ -33,6 +33,7 @@ def compiled(*nodes, compile=Program):
         (NodeKind.EXCLUSIVE, [Pointer("n"), Pointer("n", "x")], (0,)),
         (NodeKind.EXCLUSIVE, [Pointer("n", "x"), Pointer("n")], None),
         (NodeKind.INCLUSIVE, [], ()),
+        (NodeKind.EXCLUSIVE, [], ()),
         (NodeKind.END, [], ()),
     ],
 )

@@ -1,5 +1,7 @@
 """Events on a job: those that do not fit are refused, those that do keep the waits."""
 
+from dataclasses import replace
+
 import pytest
 
 from ee_core.errors import IllegalTransitionError
@@ -9,6 +11,8 @@ from ee_core.model.evolve import apply, evolve
 from ee_core.model.ids import Fence
 from ee_core.model.job import Job
 from ee_core.model.oracle import recompute_waits
+from ee_core.model.waiting import WaitChanges
+from ee_core.model.waits import WaitDelta
 from ee_core.model.workflow import Activity, Node, NodeKind, Pointer, Workflow
 
 ACCEPTED = e.JobAccepted("hash", "w", "d")
@@ -143,6 +147,16 @@ def test_a_wait_that_changes_keeps_its_key_and_is_added_alone(job):
     assert {wait.key for wait in delta.added} == {"lease:a#1", "operator:i1"}
     assert delta.dropped == ()
     assert job.waits["lease:a#1"].no_bot
+
+
+def test_a_wait_that_is_put_again_unchanged_is_no_change(job):
+    apply(job, e.Record("job", 0, 1, BEGUN))
+    changes = WaitChanges(job)
+
+    changes.put(replace(job.waits["lease:a#1"]))
+    changes.drop("lease:b#1")
+
+    assert changes.net() == WaitDelta((), ("lease:b#1",))
 
 
 def test_an_event_of_another_kind_is_refused(job):
