@@ -43,7 +43,8 @@ class Requirement:
     id: str
     pool: str
     labels: tuple[tuple[str, str], ...]
-    same_as: BotId | None
+    like: str  # `same_as` as written: a node
+    same_as: BotId | None  # its bot; None when that node had none, which then nobody is
 
     def admits(self, presence: Presence) -> bool:
         """Say whether a bot fits, busy or not."""
@@ -52,7 +53,7 @@ class Requirement:
             and (not self.id or presence.bot == self.id)
             and (not self.pool or presence.labels.get("pool") == self.pool)
             and all(presence.labels.get(name) == value for name, value in self.labels)
-            and (self.same_as is None or presence.bot == self.same_as)
+            and (not self.like or presence.bot == self.same_as)
         )
 
     def describe(self) -> str:
@@ -63,14 +64,17 @@ class Requirement:
             text += f" with {', '.join(wishes)}"
         if self.pool:
             text += f" in pool {self.pool!r}"
-        if self.id or self.same_as:
-            text += f" and is {self.same_as or self.id!r}"
+        if self.id:
+            text += f" and is {self.id!r}"
+        if self.like:
+            text += f" and is the bot of node {self.like!r}, {self.same_as or 'which had none'}"
         return text
 
 
 def to_requirement(activity: str, selector: BotSelector, same_as: BotId | None) -> Requirement:
     """Return what a lease wait asks for."""
-    return Requirement(activity, selector.id, selector.pool, tuple(sorted(selector.labels.items())), same_as)
+    labels = tuple(sorted(selector.labels.items()))
+    return Requirement(activity, selector.id, selector.pool, labels, selector.same_as, same_as)
 
 
 class Roster:

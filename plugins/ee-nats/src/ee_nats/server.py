@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import IO, TYPE_CHECKING, Final, Self
 
 from ee_core.errors import BrokerUnavailableError, ConfigError
 
@@ -100,6 +100,7 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
         self._lock = contextlib.ExitStack()
+        self._inherited: tuple[int, ...] = ()
 
     @property
     def pid(self) -> int:
@@ -142,6 +143,7 @@ class ServerProcess:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    pass_fds=self._inherited,  # so the folder stays taken until the server itself has ended
                     start_new_session=True,  # a Ctrl-C is for the engine, which then stops this in order
                     preexec_fn=_make_tie(),  # noqa: PLW1509 - only two system calls are made in it
                 )
@@ -226,13 +228,16 @@ class ServerProcess:
         if sys.platform == "win32":
             return
         lock = self._lock.enter_context((self._folder / "lock").open("a"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise ConfigError(
-                f"another nats-server of EE runs on {self._folder}; stop it, or use another folder"
-            ) from None
+        until = time.monotonic() + _STOP_S
+        while not _is_taken(lock):
+            # the server of a parent that was killed needs a moment to end in order
+            if time.monotonic() > until:
+                self._lock.close()
+                raise ConfigError(
+                    f"another nats-server of EE runs on {self._folder}; stop it, or use another folder"
+                )
+            time.sleep(_POLL_S)
+        self._inherited = (lock.fileno(),)
 
     def _watch(self) -> None:
         if not sys.platform.startswith("linux"):
@@ -251,6 +256,15 @@ class ServerProcess:
             self._process.wait()
             self._process = None
         self._lock.close()
+
+
+def _is_taken(lock: IO[str]) -> bool:
+    """Take the lock, if nobody has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _make_tie() -> Callable[[], None] | None:
