@@ -37,12 +37,13 @@ class Inhouse:
         self._tell = tell
         self._find_activity = find_activity
         self._grace_s = grace_s
-        self._running: dict[tuple[JobId, WaitKey], asyncio.Task[None]] = {}
+        # until its wait is dropped, also when it has ended: what was begun is never begun again
+        self._begun: dict[tuple[JobId, WaitKey], asyncio.Task[None]] = {}
         self.started = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._begun)
 
     async def run(self) -> None:
         """Hold the tasks until cancelled; each gets `grace_s` to end then."""
@@ -52,7 +53,7 @@ class Inhouse:
 
     def arm(self, job: JobId, wait: ResponseWait, *, adopted: bool) -> None:
         """Carry out an attempt; one that was under way in a process before this one is told as silent."""
-        if (job, wait.key) in self._running:
+        if (job, wait.key) in self._begun:
             return
         if adopted and not wait.no_bot:
             fact = AttemptSilent(at_us=self._env.now(), visit=wait.visit, attempt=wait.attempt, why="crash")
@@ -61,19 +62,18 @@ class Inhouse:
         activity = self._find_activity(wait.activity)
         if activity is None:
             self._tell_missing(job, wait)
-            return
-        if wait.no_bot:
+        elif wait.no_bot:
+            # not begun before the end of the incident is durable: until then a crash would not make it Lost
             self._tell(job, PluginFound(at_us=self._env.now(), visit=wait.visit))
-        assert self._tasks is not None, "run() is on"
-        task = self._tasks.create_task(
-            self._carry_out(job, wait, activity), name=f"inhouse-{job}-{wait.visit}"
-        )
-        self._running[job, wait.key] = task
-        task.add_done_callback(lambda _: self._running.pop((job, wait.key), None))
+        else:
+            assert self._tasks is not None, "run() is on"
+            self._begun[job, wait.key] = self._tasks.create_task(
+                self._carry_out(job, wait, activity), name=f"inhouse-{job}-{wait.visit}"
+            )
 
     def drop(self, job: JobId, key: WaitKey) -> None:
         """Stop an attempt that nobody waits for any more."""
-        task = self._running.pop((job, key), None)
+        task = self._begun.pop((job, key), None)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
 
