@@ -67,7 +67,7 @@ class Requirement:
         if self.id:
             text += f" and is {self.id!r}"
         if self.like:
-            text += f" and is the bot of node {self.like!r}, {self.same_as or 'which had none'}"
+            text += f" and is {repr(self.same_as) if self.same_as else 'a bot that was never assigned'}, the bot of node {self.like!r}"
         return text
 
 
