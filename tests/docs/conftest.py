@@ -1,0 +1,113 @@
+"""Pages and the blocks of code in them.
+
+A test that takes a fixture called ``yaml_block``, ``python_block``, ``toml_block`` or ``console_block`` is run for each
+block of that language, one that takes ``page`` for each page. Four conventions hold in all pages:
+
+* a block whose title is a path in the repository shows a part of that file;
+* a block with another title is a file of that name;
+* a block of YAML that begins with ``ee: 1`` is a workflow; one without a title that does not is a part of ``nodes:``;
+* a block of text that begins with ``error[`` or ``warning[`` is what is said about the workflow before it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCS = REPOSITORY / "docs"
+FENCE = re.compile(
+    r'^(?P<indent> *)```(?P<language>\w+)(?: title="(?P<title>[^"]*)")?\n(?P<text>.*?)^(?P=indent)```$',
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    page: str
+    line: int
+    language: str
+    title: str
+    text: str
+    said: str = ""  # the text block behind it, if that is what is said about it
+
+    @property
+    def file(self) -> Path | None:
+        """The file of the repository that it shows a part of."""
+        path = REPOSITORY / self.title
+        return path if "/" in self.title and path.is_file() else None
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def list_pages() -> list[Path]:
+    return sorted(DOCS.rglob("*.md"))
+
+
+def read_blocks(page: Path) -> list[Block]:
+    content = page.read_text(encoding="utf-8")
+    matches = list(FENCE.finditer(content))
+    blocks = []
+    for number, match in enumerate(matches):
+        following = matches[number + 1] if number + 1 < len(matches) else None
+        text = re.sub(rf"^{match['indent']}", "", match["text"], flags=re.MULTILINE)
+        says = following is not None and following["text"].lstrip().startswith(("error[", "warning["))
+        blocks.append(
+            Block(
+                page=str(page.relative_to(DOCS)),
+                line=content.count("\n", 0, match.start()) + 1,
+                language=match["language"],
+                title=match["title"] or "",
+                text=text,
+                said=following["text"] if says and following is not None else "",
+            )
+        )
+    return blocks
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    pages = list_pages()
+    if "page" in metafunc.fixturenames:
+        metafunc.parametrize("page", pages, ids=[str(page.relative_to(DOCS)) for page in pages])
+    for name in [name for name in metafunc.fixturenames if name.endswith("_block")]:
+        language = name.removesuffix("_block")
+        blocks = [
+            block for page in pages for block in read_blocks(page) if language in {"any", block.language}
+        ]
+        metafunc.parametrize(name, blocks, ids=str)
+
+
+@pytest.fixture
+def docs() -> Path:
+    """The folder of the documentation."""
+    return DOCS
+
+
+@pytest.fixture
+def blocks_of():
+    """What reads the blocks of a page, named by its path in the documentation."""
+    return lambda name: read_blocks(DOCS / name)
+
+
+@pytest.fixture
+def section_of(docs):
+    """What reads a page's text below a heading, up to the next of the same or a higher level."""
+
+    def read(name: str, heading: str) -> str:
+        text = (docs / name).read_text(encoding="utf-8")
+        marks, _, title = heading.partition(" ")
+        found = re.search(
+            rf"^{marks} {re.escape(title)}$\n(.*?)(?=^#{{1,{len(marks)}}} |\Z)",
+            text,
+            re.MULTILINE | re.DOTALL,
+        )
+        assert found is not None, f"{name} has no heading {heading!r}"
+        return found[1]
+
+    return read
