@@ -356,7 +356,7 @@ class Fleet:
             )
 
     def _missing_text(self, needs: Requirement) -> str:
-        return f"no living bot serves {needs.describe()}; {self.roster.describe()}; start one with `eectl bot run MODULE`"
+        return f"no living bot serves {needs.describe()}; {self.roster.describe()}; start one with `eectl bot run FILE`"
 
     async def _give_back_idle(self) -> None:
         horizon = self._now_s() - _IDLE_S
