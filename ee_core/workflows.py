@@ -135,7 +135,10 @@ class Workflows:
         if entry is None:
             known = sorted({entry.name for entry in await self._catalogue.list() if not entry.fault})
             there = ", ".join(known[:20]) if known else "none"
-            raise NotFoundError(f"workflow {wanted!r} is not in the catalogue; there are: {there}")
+            raise NotFoundError(
+                f"workflow {wanted!r} is not in the engine's catalogue; there are: {there};"
+                " put its file there, or name a file that exists here"
+            )
         return entry
 
     def _load(self, text: bytes, place: str, bindings: bytes | None) -> Definition:

@@ -64,14 +64,15 @@ async def _look(
     client: Client, job: str, show: Callable[[str, dict[str, Any]], None], woken: asyncio.Event, *, stay: bool
 ) -> Exit:
     after = -1
-    names = to_names(await _ask(client, QueryJobs(what="job", job=job)))
     while True:
         woken.clear()
+        # the job before its history: what is shown when it ends then holds its last record
+        shown = await _ask(client, QueryJobs(what="job", job=job))
+        names = to_names(shown)
         for record in await _ask(client, QueryJobs(what="history", job=job, after=after)):
             after = record["index"]
             for event in record["events"]:
                 show(record["at"], with_names(event, names))
-        shown = await _ask(client, QueryJobs(what="job", job=job))
         if shown["status"] == "Finished":
             return BY_OUTCOME[shown["outcome"]]
         if not stay and is_stuck(shown):

@@ -100,7 +100,7 @@ class Queries:
         return [
             {
                 "bot": row.bot,
-                "state": row.state.value,
+                "state": "" if row.stateless else row.state.value,
                 "kind": "worker" if row.stateless else "bot",
                 "activities": list(row.activities),
                 "labels": dict(row.labels),

@@ -73,7 +73,8 @@ class CoreCounts:
 
     @hookimpl(trylast=True)
     def ee_on_message(self, direction: Direction, subject: str, size: int, outcome: MessageOutcome) -> None:
-        # the first two words say what a message is; the rest names bots and jobs, which are without number
-        key = (direction, outcome, ".".join(subject.split(".", 2)[:2]))
+        # the first two words say what a message is; the rest names bots, jobs and inboxes, which are without number
+        words = subject.split(".", 2)
+        key = (direction, outcome, words[0] if words[0] == "_INBOX" else ".".join(words[:2]))
         self.messages[key] += 1
         self.message_bytes[key] += size
