@@ -41,6 +41,7 @@ def job() -> None:
 @click.option(
     "--priority",
     type=click.IntRange(-1000, 1000),
+    metavar="NUMBER",
     default=0,
     show_default=True,
     help="Higher gets bots first.",
@@ -81,6 +82,7 @@ def submit(context: click.Context, /, workflow: str, **options: Any) -> int:
 @click.option(
     "--limit",
     type=click.IntRange(1, 1000),
+    metavar="NUMBER",
     default=50,
     show_default=True,
     help="At most so many, newest first.",

@@ -12,6 +12,17 @@ _SILENT: Final = frozenset(
     {"JobStarted", "VisitRouted", "VisitCreated", "TokenQueued", "VisitVanished", "OperatorActed"}
 )
 
+_WHYS: Final[Mapping[str, str]] = {
+    "accept": "the bot did not say that it began",
+    "heartbeat": "the bot gave no sign of life",
+    "run": "it took longer than the time-out allows",
+    "bot_dead": "the bot is gone",
+    "lost": "the bot had begun it and was started anew",
+    "stopped": "the bot stopped it",
+    "wrong_ledger": "the bot has lost its memory",
+    "crash": "the engine was started anew while it did it itself",
+}
+
 
 def to_line(at: str, event: dict[str, Any]) -> str | None:
     """Return a line for an event as `jobs.query` shows it, None for one that is not worth a line."""
@@ -63,7 +74,8 @@ def _failed(event: dict[str, Any]) -> str:
 
 
 def _lost(event: dict[str, Any]) -> str:
-    return f"{event['visit']}  lost ({event['why']}): nobody knows what attempt {event['attempt']} did"
+    why = _WHYS.get(event["why"], event["why"])
+    return f"{event['visit']}  lost: {why}; nobody knows what attempt {event['attempt']} did"
 
 
 def _opened(event: dict[str, Any]) -> str:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 @click.option(
     "--bots",
     type=click.IntRange(0, 100),
+    metavar="NUMBER",
     default=2,
     show_default=True,
     help="How many bots this process has.",

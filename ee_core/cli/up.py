@@ -34,6 +34,7 @@ _PORT = 4222  # where the other commands look
 @click.option(
     "--port",
     type=click.IntRange(-1, 65535),
+    metavar="NUMBER",
     default=_PORT,
     show_default=True,
     help="Of the NATS server, on 127.0.0.1; -1 is any free one.",
@@ -41,6 +42,7 @@ _PORT = 4222  # where the other commands look
 @click.option(
     "--bots",
     type=click.IntRange(0, 100),
+    metavar="NUMBER",
     default=1,
     show_default=True,
     help="How many bots this process has.",
