@@ -78,6 +78,6 @@ async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
 def _lock_settings(settings: Settings, lock_name: str) -> dict[str, object]:
     """A lock of the broker's own technology uses the broker's address, unless it has its own."""
     own = dict(settings.lock.settings)
-    if lock_name == settings.broker.name and not own:
+    if lock_name == settings.broker.name and lock_name != "memory" and not own:  # memory has no address
         return settings.broker.settings
     return own

@@ -118,6 +118,7 @@ class Fleet:
         """Keep leases and lines going until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            await self._leases.make_key()
             tasks.create_task(self._leases.keep_alive(self._key_lost), name="fleet-key")
             self._match_soon()
             self.started.set()

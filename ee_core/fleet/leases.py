@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 _CLAIM_REPEAT_S = 2.0
 _DENIED_S = 3.0
 _MAX_AHEAD_US = 86_400 * 1_000_000  # a bot whose fences are further ahead than a day is not believed
+_KEY_REPEAT_S = 1.0
 TTL_S = 10.0  # of the engine's key
 
 
@@ -81,6 +82,7 @@ class Leases:
         self._send = send
         self._address = address
         self._on_change = on_change
+        self._key_until_s = float("inf")  # on the boot clock; after it the key may be gone
         self._answers: dict[BotId, asyncio.Queue[ActivityResponse]] = {}
 
     def answered(self, bot: BotId, response: ActivityResponse) -> None:
@@ -104,6 +106,12 @@ class Leases:
             )
         except LockLostError as error:
             await self.lose(seat, error)
+        except LockUnavailableError as error:
+            # the record may be ours all the same: its holder may take it again
+            seat.denied_until_s = asyncio.get_running_loop().time() + _KEY_REPEAT_S
+            _log.warning(
+                "the lock of bot %s is out of reach: %s", seat.bot, error, extra={"action": "lease_late"}
+            )
         finally:
             seat.taking = False
             seat.claimed_s = None
@@ -218,16 +226,33 @@ class Leases:
             extra={"action": "lease_lost", "bot": seat.bot},
         )
 
+    async def make_key(self) -> None:
+        """Make the engine's key, before anything is taken under it; repeats until it is made."""
+        while not await self._renew():
+            await asyncio.sleep(_KEY_REPEAT_S)
+
     async def keep_alive(self, on_lost: Callable[[], None]) -> None:
-        """Renew the engine's key for ever; `on_lost` when it had expired."""
+        """Renew the engine's key for ever; `on_lost` when it had expired, or may have."""
         while True:
+            await asyncio.sleep(TTL_S / 4)
             try:
-                await self._lock.keep_alive(self._engine, ttl_s=TTL_S)
+                await self._renew()
             except LockLostError as error:
                 _log.error("the engine's key had expired: %s", error, extra={"action": "engine_key_lost"})
                 on_lost()
-            except LockUnavailableError as error:
-                _log.warning(
-                    "the engine's key was not renewed: %s", error, extra={"action": "engine_key_late"}
-                )
-            await asyncio.sleep(TTL_S / 4)
+            if self._env.boottime_s() > self._key_until_s:
+                # nobody has told us, but others may have seen it go
+                _log.error("the engine's key was not renewed in time", extra={"action": "engine_key_lost"})
+                self._key_until_s = float("inf")
+                on_lost()
+
+    async def _renew(self) -> bool:
+        # counted from before the request was sent, on a clock that runs through suspend
+        asked_s = self._env.boottime_s()
+        try:
+            await self._lock.keep_alive(self._engine, ttl_s=TTL_S)
+        except LockUnavailableError as error:
+            _log.warning("the engine's key was not renewed: %s", error, extra={"action": "engine_key_late"})
+            return False
+        self._key_until_s = asked_s + TTL_S
+        return True
