@@ -228,8 +228,8 @@ class Leases:
 
     async def make_key(self) -> None:
         """Make the engine's key, before anything is taken under it; repeats until it is made."""
-        while not await self._renew():
-            await asyncio.sleep(_KEY_REPEAT_S)  # noqa: ASYNC110 - nobody tells when a server is back
+        while not await self._renew():  # noqa: ASYNC110 - nobody tells when a server is back
+            await asyncio.sleep(_KEY_REPEAT_S)
 
     async def keep_alive(self, on_lost: Callable[[], None]) -> None:
         """Renew the engine's key for ever; `on_lost` when it had expired, or may have."""
