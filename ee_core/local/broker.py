@@ -58,7 +58,7 @@ class MemoryBroker:
         self._name = ""
         self._numbers = itertools.count(1)
         self._fan = Fan(self._check_open)
-        self._shelves = {
+        self._shelves: dict[ChannelKind, Shelf] = {
             kind: Shelf(self._check_open) for kind in ChannelKind if kind is not ChannelKind.BROADCAST
         }
         self._deduped: dict[tuple[str, str], float] = {}  # until when, oldest first
