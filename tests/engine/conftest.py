@@ -512,6 +512,7 @@ class World:
         self.happenings: list[Happening] = []
         self.effects: list[Effect] = []
         self.violations: list[str] = []
+        self._decoded: defaultdict[str, list[Any]] = defaultdict(list)  # records that were read, by job
         self.seen: defaultdict[str, list[JobEvent]] = defaultdict(list)  # broadcasts, by job
         self.engine: Any = None  # the one started last
         self.engines: list[EngineLife] = []
@@ -710,7 +711,9 @@ class World:
 
     def records(self, job: str) -> list[Any]:
         """Return what is durable of a job."""
-        return [decode_record(unframe(data).body) for data in self.store.records.get(job, ())]
+        known, stored = self._decoded[job], self.store.records.get(job, ())
+        known += [decode_record(unframe(data).body) for data in stored[len(known) :]]
+        return list(known)
 
     def recorded(self, job: str) -> list[Any]:
         return [event for record in self.records(job) for event in record.events]
