@@ -1,0 +1,179 @@
+"""The tutorial, carried out as it is written: its files, its commands in three terminals, and what they print.
+
+What differs from run to run (job ids, times, fences, ports) is compared by its form; a job id of the page stands for
+the same job everywhere. A line ``...`` is any lines, at the end of a line any text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PATIENCE_S = 40.0
+JOB = re.compile(r"\bj[0-9a-f]{23}\b")
+VOLATILE = {  # what is compared by its form alone
+    "instant": r"\d{4}-\d\d-\d\dT[\d:.]+Z",
+    "clock": r"^\d\d:\d\d:\d\d",
+    "fence": r"(?<=fence )\d+\.\d+",
+    "port": r"(?<=127\.0\.0\.1:)\d+",
+    "local": r"(?<=bot local-)\d",
+    "engine": r"(?<=^engine {7})[\w-]{22}",
+    "job": JOB.pattern,
+}
+TOKEN = re.compile("|".join(f"(?P<{name}>{form})" for name, form in VOLATILE.items()))
+KEYS = {"^C": signal.SIGINT, "^\\": signal.SIGQUIT}
+
+
+class Terminals:
+    """A folder, and the commands that run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._busy: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
+        self._ids: dict[str, str] = {}  # of the page -> of this run
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self._environ = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(folder),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "EE_BROKER_SERVERS": f"nats://127.0.0.1:{self._port}",
+        }
+
+    def carry_out(self, block) -> None:
+        """Do what a block says, and compare."""
+        for step in re.split(r"(?m)^(?=\$ |\^)", block.text):
+            first, _, expected = step.partition("\n")
+            if first in KEYS:
+                self._press(block.title, first)
+            elif first.startswith("$ "):
+                run = self._stay if block.title.endswith("stays busy") else self._run
+                run(block, self._actual(first.removeprefix("$ ")), expected)
+            else:
+                assert not first, f"{block}: neither a command nor a key: {first!r}"
+
+    def close(self) -> None:
+        for process, _ in self._busy.values():
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def _actual(self, command: str) -> str:
+        return JOB.sub(lambda match: self._ids[match[0]], command)
+
+    def _run(self, block, command: str, expected: str) -> None:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=self._folder,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE_S,
+            text=True,
+            check=False,
+        )
+        assert self._fits(expected, done.stdout), f"{block}: {command}\n{done.stdout}\n-- not --\n{expected}"
+
+    def _stay(self, block, command: str, expected: str) -> None:
+        if "eectl up" in command:
+            command += f" --port {self._port}"
+        log = self._folder / f"{len(self._busy)}-{time.monotonic_ns()}.log"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {command}"],
+                cwd=self._folder,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
+        self._busy[block.title] = (process, log)
+        until = time.monotonic() + PATIENCE_S
+        while not self._fits(expected, log.read_text()):
+            assert process.poll() is None, f"{block}: {command} ended\n{log.read_text()}"
+            assert time.monotonic() < until, f"{block}: {command}\n{log.read_text()}\n-- not --\n{expected}"
+            time.sleep(0.05)
+
+    def _press(self, title: str, key: str) -> None:
+        process, log = self._busy.pop(title)
+        process.send_signal(KEYS[key])
+        code = process.wait(PATIENCE_S)
+        assert code == -signal.SIGQUIT or key == "^C", log.read_text()
+        assert code in {0, 130, -signal.SIGQUIT}, log.read_text()
+
+    def _fits(self, expected: str, printed: str) -> bool:
+        pattern, names = self._to_pattern(expected)
+        match = re.fullmatch(pattern, printed.rstrip("\n") + "\n" if printed else "")
+        if match is None:
+            return False
+        self._ids.update({page: match[name] for page, name in names.items()})
+        return True
+
+    def _to_pattern(self, expected: str) -> tuple[str, dict[str, str]]:
+        """Make a pattern of a block's lines; with it, the group that each new job id of the page is found in."""
+        names: dict[str, str] = {}
+        lines = []
+        for line in expected.rstrip("\n").split("\n") if expected.strip() else []:
+            if line == "...":
+                lines.append(r"(?:.*\n)*?")
+            else:
+                end = ".*" if line.endswith("...") else "[ ]*"
+                lines.append(self._to_line(line.removesuffix("..."), names) + end + "\n")
+        return "".join(lines), names
+
+    def _to_line(self, line: str, names: dict[str, str]) -> str:
+        parts, at = [], 0
+        for token in TOKEN.finditer(line):
+            kind = token.lastgroup
+            found = (
+                self._name(token[0], names)
+                if kind == "job"
+                else re.sub(r"\(\?<=.*?\)|\^", "", VOLATILE[kind])
+            )
+            parts += [re.escape(line[at : token.start()]), found]
+            at = token.end()
+        return "".join([*parts, re.escape(line[at:])])
+
+    def _name(self, page_id: str, names: dict[str, str]) -> str:
+        if page_id in self._ids:
+            return self._ids[page_id]
+        if page_id in names:
+            return f"(?P={names[page_id]})"
+        names[page_id] = f"job{len(names)}"
+        return f"(?P<{names[page_id]}>j[0-9a-f]{{23}})"
+
+
+@pytest.fixture
+def terminals(tmp_path):
+    """Three terminals in an empty folder."""
+    opened = Terminals(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_tutorial_does_what_it_says(blocks_of, terminals, tmp_path):
+    for block in blocks_of("tutorial.md"):
+        if block.language == "console":
+            terminals.carry_out(block)
+        else:
+            assert block.title, f"{block} is no file and no command"
+            (tmp_path / block.title).write_text(block.text)
+
+
+def test_the_first_file_of_the_tutorial_is_the_example(blocks_of, repository):
+    first = blocks_of("tutorial.md")[0]
+
+    assert first.text == (repository / "docs" / "examples" / first.title).read_text(encoding="utf-8")
