@@ -112,6 +112,15 @@ class Leases:
             _log.warning(
                 "the lock of bot %s is out of reach: %s", seat.bot, error, extra={"action": "lease_late"}
             )
+        except LockError as error:
+            # a record that cannot be used costs its bot; the others have theirs
+            seat.denied_until_s = asyncio.get_running_loop().time() + _DENIED_S
+            _log.error(
+                "bot %s cannot be leased: %s",
+                seat.bot,
+                error,
+                extra={"action": "lease_failed", "bot": seat.bot},
+            )
         finally:
             seat.taking = False
             seat.claimed_s = None

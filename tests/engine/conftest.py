@@ -109,12 +109,15 @@ class Life:
 
 
 class Gate:
-    """Something that a process touches; after its death every call raises."""
+    """Something that a process touches; after its death, or while it is down, every call raises."""
 
-    def __init__(self, part: Any, life: Life, error: type[Exception]) -> None:
+    def __init__(
+        self, part: Any, life: Life, error: type[Exception], is_down: Callable[[str], bool] | None = None
+    ) -> None:
         self._part = part
         self._life = life
         self._error = error
+        self._is_down = is_down or (lambda name: False)
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._part, name)
@@ -122,8 +125,8 @@ class Gate:
             return member
 
         def call(*args: Any, **named: Any) -> Any:
-            if self._life.is_dead:
-                raise self._error(f"{self._life.name} is dead")
+            if self._life.is_dead or self._is_down(name):
+                raise self._error(f"{name} does not get through")
             return member(*args, **named)
 
         return call
@@ -509,6 +512,7 @@ class World:
         self.table = LockTable(self.env)
         self.catalogue = Catalogue()
         self.disk, self.net = DiskFate(), NetFate()
+        self.lock_down: set[str] = set()  # names of the lock's methods that do not get through
         self.happenings: list[Happening] = []
         self.effects: list[Effect] = []
         self.violations: list[str] = []
@@ -543,6 +547,7 @@ class World:
         try:
             if kind is None:
                 self.net.down = self.disk.full = False
+                self.lock_down.clear()
                 await asyncio.sleep(1.0)
                 self.check()
                 for engine in self.engines:
@@ -885,7 +890,12 @@ class EngineLife:
             policies=policies,
             subjects=world.subjects,
             broker=Wire(world, self.life),
-            lock=_Opened(MemoryLock(env, table=world.table), self.life, LockUnavailableError),
+            lock=_Opened(
+                MemoryLock(env, table=world.table),
+                self.life,
+                LockUnavailableError,
+                lambda name: name in world.lock_down,
+            ),
             journal=_OpenedDisk(world, self.life),
             catalogue=world.catalogue,
         )

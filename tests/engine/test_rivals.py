@@ -1,0 +1,109 @@
+"""Two engines on one store: the journal lets one drive, and the other learns it and stops."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ee_core.errors import EngineError, EngineStoppedError
+from ee_core.model.facts import CancelCommanded
+from ee_core.simulation.pytest import virtual_time
+
+
+@pytest.fixture
+def one(flow, work, end):
+    def make(*, script=None, **keys):
+        return flow(only=work(node=keys, **(script or {})), end=end)
+
+    return make
+
+
+@virtual_time
+async def test_the_first_engine_stops_when_a_second_opened_its_partition(world, one):
+    async with world() as w:
+        await w.bot()
+        first = w.engine
+        job = await w.submit(one(script={"seconds": 30, "output": 6}))
+        await w.until(w.started)
+
+        await w.start()
+
+        shown = await w.finished(job, within_s=100)
+        await asyncio.sleep(1)
+        for _ in range(5):  # whatever it still takes from the broker makes it notice
+            if first.life.is_running:
+                await w.execute(one(), None)
+        assert isinstance(await first.ended(), EngineStoppedError)
+        assert shown["visits"][0]["output"] == 6
+        assert len(w.started(job=job)) == 1
+        await w.until(lambda: not any(row.open for row in w.store.summaries.values()), within_s=100)
+
+
+@virtual_time
+async def test_an_engine_that_lost_its_partition_sends_nothing_more(world, one):
+    async with world() as w:
+        await w.bot()
+        first = w.engine
+        job = await w.submit(one(script={"seconds": 300}))
+        await w.until(w.started)
+        await w.start()
+        told = asyncio.ensure_future(first.engine.jobs.tell(job, CancelCommanded(at_us=w.env.now())))
+        with pytest.raises(EngineError):
+            await told
+        quiet = len(w.happenings)
+
+        with pytest.raises(EngineError):
+            await first.engine.jobs.tell(job, CancelCommanded(at_us=w.env.now()))
+
+        assert isinstance(await first.ended(), EngineStoppedError)
+        await asyncio.sleep(30)
+        sent = {
+            each.about for each in w.happenings[quiet:] if each.who == "engine-1" and each.what == "publish"
+        }
+        assert not [subject for subject in sent if not subject.startswith("bots.")]
+        assert w.events(job)[-1] == "AttemptAssigned"
+        await w.cancel(job)
+        await w.over(job)
+
+
+@virtual_time
+async def test_the_second_engine_gets_the_bots_of_the_first_when_that_is_gone(world, one):
+    async with world() as w:
+        await w.bot()
+        first = w.engine
+        await w.finished(await w.submit(one()))
+        await w.start()
+        job = "j1"
+        await w.send("jobs.execute", w.command(one(), job))
+
+        await w.until(lambda: job in w.store.summaries)
+        if first.life.is_running:
+            await asyncio.sleep(5)
+            assert await _bots_of(w, w.engine) == {"pc-1": "Locked"}
+        await first.life.kill()
+
+        await w.finished(job, within_s=60)
+
+
+@virtual_time
+async def test_a_bot_that_another_engine_has_is_shown_as_locked(world, one):
+    async with world() as w:
+        await w.bot()
+        await w.finished(await w.submit(one()))
+        first = w.engine.engine
+        await first.fleet.give_back()
+        w.table.keep_alive("other", 1000.0)
+        lease = w.table.take("pc-1", engine="other", now_us=w.env.now(), floor=0)
+        job = await w.submit(one())
+        await asyncio.sleep(5)
+
+        assert await w.bots() == {"pc-1": "Locked"}
+        assert not w.started(job=job)
+
+        w.table.release(lease)
+        await w.finished(job)
+
+
+async def _bots_of(w, engine):
+    return {row.bot: row.state.value for row in engine.engine.fleet.rows() if not row.stateless}
