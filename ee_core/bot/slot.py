@@ -157,9 +157,7 @@ class Slot:
         known = self._ledger.find(key)
         verdict = judge_question(known, running=self._running_key)
         if verdict is Verdict.RECORD_IDLE:
-            bound = bound_of(query.lease, self._ledger.highest)
-            # the answer is `idle`, which the asker repeats if it is lost, so nothing is owed
-            self._finish(Entry(key=key, bound=bound, acked=True), _NEVER)
+            self._finish(self._never_to_start(key, known, query.lease), _NEVER)
         return self._rule(verdict, key, known.fence if known else None, known, lease=query.lease)
 
     def take_ack(self, ack: ActivityAck) -> AttemptKey | None:
@@ -221,6 +219,14 @@ class Slot:
         kind = _KINDS[verdict]
         answer = self._answer(kind, None, None).model_copy(update={"lease": lease, "running": self.running})
         return Ruling(verdict, answer)
+
+    def _never_to_start(self, key: AttemptKey, known: Entry | None, lease: int) -> Entry:
+        bound = bound_of(lease, self._ledger.highest)
+        if known is None:
+            # the answer is `idle`, which the asker repeats if it is lost, so nothing is owed
+            return Entry(key=key, bound=bound, acked=True)
+        # an earlier answer may have promised more: forgotten sooner, its request would be started
+        return replace(known, bound=max(bound, known.bound))
 
     def _rule(
         self, verdict: Verdict, key: AttemptKey, fence: Fence | None, known: Entry | None, *, lease: int = 0

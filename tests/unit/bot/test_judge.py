@@ -97,6 +97,20 @@ def test_claim_is_judged_by_lease(lease, running, verdict):
     assert judge_claim(lease=lease, highest=F5, running=running) is verdict
 
 
+def test_question_does_not_shorten_what_a_cancel_without_fence_promised():
+    env = SystemEnv()
+    with open_ledger(IN_MEMORY, bot="b", env=env) as ledger:
+        slot = Slot(ledger, instance="one", env=env)
+        slot.take_cancel(ActivityCancel(job="j", visit="a#1", attempt=1, reply_to="r"))
+        slot.take_query(BotQuery(lease=1, job="j", visit="a#1", attempt=1, reply_to="r"))
+        slot.take_ack(ActivityAck(job="j", visit="a#1", attempt=1, verdict="late"))
+        slot.take_query(BotQuery(lease=4, reply_to="r"))
+
+        ledger.compact(env.now() + 1, keep_us=0)
+
+        assert ledger.find(KEY) is not None, "a request of lease 4 would be started"
+
+
 visits = st.sampled_from(["a#1", "a#2", "b#1", "c#1"])
 attempts = st.integers(1, 2)
 fences = st.builds(Fence, st.integers(1, 4), st.integers(0, 3))
