@@ -150,10 +150,12 @@ class AttemptSilent(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleProved(Fact):
-    """A bot that is Draining proved that it does not do the attempt (section 6)."""
+    """A bot that is Draining proved that it does not do the attempt (section 6); its own word alone counts."""
 
+    bot: BotId
     visit: VisitId
     attempt: int
+    fence: Fence | None  # None: the question named none
 
 
 # -- time ----------------------------------------------------------------------------------------------------

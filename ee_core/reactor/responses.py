@@ -135,7 +135,7 @@ class Responses:
         attempt = int(response.attempt or 0)
         at_us = self._env.now()
         if kind is ResponseKind.IDLE:
-            return IdleProved(at_us=at_us, visit=visit, attempt=attempt)
+            return IdleProved(at_us=at_us, bot=bot, visit=visit, attempt=attempt, fence=response.fence)
         error = response.error
         return ResponseReceived(
             at_us=at_us,

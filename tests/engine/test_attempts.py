@@ -128,6 +128,10 @@ async def test_a_bot_that_proves_idle_ends_its_drain_without_a_word_about_the_at
         await w.cancel(job)
         await w.until(lambda: puppet.cancels)
 
+        await puppet.answer(puppet.cancels[0], "idle", as_bot="pc-2")
+        await puppet.answer(puppet.cancels[0], "idle", fence=Fence(9, 9))
+        await asyncio.sleep(1)
+        assert await w.bots() == {"pc-1": "Draining"}
         await puppet.answer(puppet.cancels[0], "idle")
 
         await w.over(job)

@@ -141,7 +141,9 @@ def blind_facts() -> st.SearchStrategy[Any]:
     return st.one_of(
         *(st.builds(kind, at_us=at, visit=visits, text=st.just("nobody is there")) for kind in seen),
         *(st.builds(kind, at_us=at, visit=visits) for kind in (facts.BotFound, facts.PluginFound)),
-        st.builds(facts.IdleProved, at_us=at, visit=visits, attempt=numbers),
+        st.builds(
+            facts.IdleProved, at_us=at, bot=st.just("bot"), visit=visits, attempt=numbers, fence=fences
+        ),
         st.builds(facts.AttemptSilent, at_us=at, visit=visits, attempt=numbers, why=st.just("run")),
         st.builds(facts.TimerDue, at_us=at, wait=visits.map(lambda visit: f"lease:{visit}")),
         st.builds(facts.JobAdmitted, at_us=at),
@@ -302,8 +304,10 @@ class JobMachine(RuleBasedStateMachine):
     def lose_one(self, visit: Any, attempt: Any, chance: random.Random) -> None:
         kind = chance.choice([facts.BotMissing, facts.PluginMissing, facts.IdleProved, facts.AttemptSilent])
         more: dict[str, Any] = {"text": "nobody is there"}
-        if kind in {facts.IdleProved, facts.AttemptSilent}:
-            more = {"attempt": attempt.number} | ({"why": "run"} if kind is facts.AttemptSilent else {})
+        if kind is facts.AttemptSilent:
+            more = {"attempt": attempt.number, "why": "run"}
+        elif kind is facts.IdleProved:
+            more = {"attempt": attempt.number, "bot": attempt.bot, "fence": attempt.fence}
         self.tell(kind(at_us=self.at(), visit=visit, **more))
 
     # -- any fact at any time ------------------------------------------------------------------------------------

@@ -194,8 +194,12 @@ class Stage:
         number = self.job.visits[visit].last_attempt
         return self.tell(facts.AttemptSilent(at_us=0, visit=visit, attempt=number, why=why))
 
-    def idle(self, visit: str, attempt: int = 1) -> Any:
-        return self.tell(facts.IdleProved(at_us=0, visit=visit, attempt=attempt))
+    def idle(self, visit: str, attempt: int = 1, **members: Any) -> Any:
+        """Prove as the attempt's bot would that it is idle; a question names no fence."""
+        state = self.job.visits.get(visit)
+        known = state.find_attempt(attempt) if state else None
+        told = {"bot": known.bot if known else None, "fence": None}
+        return self.tell(facts.IdleProved(at_us=0, visit=visit, attempt=attempt, **told | members))
 
     def due(self, wait: str, *, later_ms: int = 1) -> Any:
         return self.tell(facts.TimerDue(at_us=0, wait=wait), later_ms=later_ms)

@@ -4,6 +4,7 @@ import pytest
 
 from ee_core.model.decide import Ignored
 from ee_core.model.facts import ResponseKind
+from ee_core.model.ids import Fence
 
 
 @pytest.fixture
@@ -34,6 +35,17 @@ def test_r16_proof_of_idleness_ends_the_drain(stage):
     assert type(event).__name__ == "BotDrained"
     assert (stage.waits, stage.job.is_open) == ([], False)
     assert stage.idle("a#1") == Ignored("not_waiting")
+
+
+def test_r16_idleness_is_proved_by_its_own_bot_about_its_own_assignment(stage):
+    fence = stage.job.visits["a#1"].attempts[0].fence
+
+    assert stage.idle("a#1", bot="b2") == Ignored("wrong_bot")
+    assert stage.idle("a#1", fence=Fence(9, 9)) == Ignored("stale_fence")
+    assert stage.waits == ["drain:a#1/1"]
+
+    stage.idle("a#1", fence=fence)
+    assert stage.waits == []
 
 
 def test_r16_idle_about_the_attempt_is_proof_too(stage):

@@ -73,6 +73,10 @@ def decide_idle(job: Job, fact: IdleProved) -> Decided:
     attempt = visit.find_attempt(fact.attempt) if visit is not None else None
     if attempt is None:
         return Ignored("unknown_attempt")
+    if fact.fence not in {None, attempt.fence}:
+        return Ignored("stale_fence")
+    if attempt.bot != fact.bot:
+        return Ignored("wrong_bot")
     return (BotDrained(fact.visit, fact.attempt),) if attempt.draining else Ignored("not_waiting")
 
 
