@@ -1,12 +1,15 @@
 """Pages and the blocks of code in them.
 
-A test that takes a fixture called ``yaml_block``, ``python_block``, ``toml_block`` or ``console_block`` is run for each
-block of that language, one that takes ``page`` for each page. Four conventions hold in all pages:
+A test that takes a fixture called ``<kind>_block`` is run for each block of that kind, one that takes ``page`` for each
+page. What a block is follows from its language and title:
 
-* a block whose title is a path in the repository shows a part of that file;
-* a block with another title is a file of that name;
-* a block of YAML that begins with ``ee: 1`` is a workflow; one without a title that does not is a part of ``nodes:``;
-* a block of text that begins with ``error[`` or ``warning[`` is what is said about the workflow before it.
+* ``part``: its title is a path with a slash: it shows a part of that file of the repository;
+* ``workflow``: YAML that begins with ``ee: 1``, or has no title and is a part of ``nodes:``;
+* ``export``: JSON with a title, a workflow in the export form; without one it is an example of something else;
+* ``settings``: TOML; ``python``, ``console``: what they say.
+
+Any other title is the name of the file that the reader writes. Text that begins with ``error[`` or ``warning[`` is what
+is said about the workflow before it.
 """
 
 from __future__ import annotations
@@ -37,10 +40,14 @@ class Block:
     said: str = ""  # the text block behind it, if that is what is said about it
 
     @property
-    def file(self) -> Path | None:
-        """The file of the repository that it shows a part of."""
-        path = REPOSITORY / self.title
-        return path if "/" in self.title and path.is_file() else None
+    def kind(self) -> str:
+        if "/" in self.title:
+            return "part"
+        if self.language == "yaml":
+            return "workflow" if not self.title or self.text.startswith("ee: 1") else "file"
+        if self.language == "json":
+            return "export" if self.title else "example"
+        return {"toml": "settings"}.get(self.language, self.language)
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -76,10 +83,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "page" in metafunc.fixturenames:
         metafunc.parametrize("page", pages, ids=[str(page.relative_to(DOCS)) for page in pages])
     for name in [name for name in metafunc.fixturenames if name.endswith("_block")]:
-        language = name.removesuffix("_block")
-        blocks = [
-            block for page in pages for block in read_blocks(page) if language in {"any", block.language}
-        ]
+        kind = name.removesuffix("_block")
+        blocks = [block for page in pages for block in read_blocks(page) if block.kind == kind]
         metafunc.parametrize(name, blocks, ids=str)
 
 
