@@ -73,6 +73,10 @@ class Queries:
             reply = QueryReply(result=await self._result(QueryJobs.from_bytes(body)))
         except EngineError as error:
             reply = QueryReply(error=ErrorBody(code=error.code, text=str(error)[:10_000]))
+        except Exception as error:  # noqa: BLE001 - without an answer the asker would think that nobody is there
+            _log.exception("a question was not answered", extra={"action": "query_failed"})
+            text = f"the engine failed to answer: {error!r}; please report this"
+            reply = QueryReply(error=ErrorBody(code=EngineError.code, text=text[:10_000]))
         return reply.to_bytes()
 
     async def _result(self, question: QueryJobs) -> Any:
@@ -189,15 +193,18 @@ def _filter(wanted: dict[str, Any]) -> JobFilter:
         if name not in known:
             raise InputError(f"jobs cannot be filtered by {name!r}; use one of {', '.join(sorted(known))}")
     before = wanted.get("before")
-    return JobFilter(
-        status=str(wanted.get("status", "")),
-        outcome=str(wanted.get("outcome", "")),
-        workflow=str(wanted.get("workflow", "")),
-        owner=str(wanted.get("owner", "")),
-        labels=tuple(sorted(dict(wanted.get("labels", {})).items())),
-        limit=max(1, min(int(wanted.get("limit", 100)), 1000)),
-        before_us=from_text(str(before)) if before else None,
-    )
+    try:
+        return JobFilter(
+            status=str(wanted.get("status", "")),
+            outcome=str(wanted.get("outcome", "")),
+            workflow=str(wanted.get("workflow", "")),
+            owner=str(wanted.get("owner", "")),
+            labels=tuple(sorted(dict(wanted.get("labels", {})).items())),
+            limit=max(1, min(int(wanted.get("limit", 100)), 1000)),
+            before_us=from_text(str(before)) if before else None,
+        )
+    except (TypeError, ValueError) as error:
+        raise InputError(f"jobs cannot be filtered by {wanted!r}: {error}") from error
 
 
 def _summary(row: JobSummary) -> dict[str, Any]:

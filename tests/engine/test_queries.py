@@ -1,0 +1,207 @@
+"""Queries: what is durable, what a job waits for in words, and who is there."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ee_core.errors import InputError, MessageError, NotFoundError
+from ee_core.simulation.pytest import virtual_time
+
+
+@virtual_time
+async def test_a_job_that_waits_for_a_bot_says_for_which_and_who_could_be_it(world, flow, work, end):
+    async with world() as w:
+        await w.bot("sap-1", app="sap")
+        busy = await w.submit(flow(only=work(seconds=100), end=end))
+        await w.until(w.started)
+        job = await w.submit(flow(only=work(node={"bot": {"labels": {"app": "sap"}}}), end=end))
+        await asyncio.sleep(1)
+
+        shown = await w.job(job)
+
+        assert shown["status"] == "Processing"
+        assert shown["visits"][0]["status"] == "BotBusy"
+        assert shown["waits"] == [
+            {
+                "wait": "lease:only#1",
+                "kind": "lease",
+                "text": "only#1 waits for a bot that serves 'work' with app=sap: sap-1 (Held)",
+                "moves": True,
+            }
+        ]
+        await w.finished(busy, within_s=200)
+        await w.finished(job)
+
+
+@virtual_time
+async def test_every_kind_of_wait_is_told_in_words(world, flow, work, end):
+    async with world(max_open_jobs=5) as w:
+        puppet = await w.puppet()
+        texts = {}
+
+        async def why(job):
+            for wait in (await w.job(job))["waits"]:
+                texts[wait["kind"], wait["moves"]] = wait["text"]
+
+        attempt = await w.submit(flow(only=work(), end=end), "attempt")
+        await puppet.request()
+        await why(attempt)
+        local = await w.submit(flow(only=work(kind="post", seconds=50), end=end), "local")
+        await why(local)
+        assert texts["response", True] == "only#1: the engine carries out attempt 1 itself"
+        anybody = await w.submit(flow(only=work(kind="fetch", seconds=50), end=end), "anybody")
+        await why(anybody)
+        assert texts["response", True] == "only#1: attempt 1 is for any worker that serves 'fetch'"
+        retry = {"retry": {"attempts": 2, "delay": "100s"}}
+        timer = await w.submit(flow(only=work(kind="post", fail=1, node=retry), end=end), "timer")
+        await w.awaiting(timer, "AttemptFailed")
+        await why(timer)
+        asks = await w.submit(flow(only=work(kind="paint"), end=end), "asks")
+        await w.incident(asks, "NoBot")
+        await why(asks)
+        held = await w.submit(flow(only=work(), end=end), "held")
+        await why(held)
+        await w.cancel(attempt)
+        await why(attempt)
+
+        assert texts["timer", True].startswith("only#1 tries again at 2026-01-01T00:0")
+        assert texts["operator", False] == "incident i1 waits for an answer: `eectl job resolve`"
+        assert texts["lease", False].startswith("only#1 waits for a bot that serves 'paint': none is there")
+        assert texts["admission", True] == "the job is held: it starts when another one is over"
+        assert texts["drain", True] == "bot 'pc-1' may still work on attempt 1 of only#1, which has ended"
+        for job in (held, local, anybody, timer, asks):
+            await w.cancel(job)
+        await puppet.answer(puppet.requests[0], "stopped")
+        await w.over()
+
+
+@virtual_time
+async def test_a_finished_job_is_shown_with_its_nodes_visits_and_outputs(world, flow, work, end):
+    async with world() as w:
+        await w.bot()
+        choose = {"exclusive": [{"when": "false", "next": "never"}, {"otherwise": True, "next": "end"}]}
+        nodes = flow(only=work("choose", output=5), choose=choose, never=work(), end=end)
+        job = await w.submit(nodes, "j1", owner="ann", labels={"a": "b"}, priority=3)
+
+        shown = await w.finished(job)
+
+        assert (shown["owner"], shown["labels"], shown["priority"]) == ("ann", {"a": "b"}, 3)
+        assert (shown["status"], shown["outcome"], shown["ended_by"]) == ("Finished", "succeeded", "end")
+        assert {node["node"]: node["status"] for node in shown["nodes"]} == {
+            "only": "Success",
+            "choose": "Success",
+            "never": "NotProcessed",
+            "end": "Success",
+        }
+        assert shown["waits"] == shown["incidents"] == []
+        assert shown["accepted"] <= shown["finished"]
+
+
+@virtual_time
+async def test_the_history_is_what_was_recorded_and_can_be_asked_from_a_place(world, flow, work, end):
+    async with world() as w:
+        await w.bot()
+        job = await w.submit(flow(only=work(), end=end))
+        await w.finished(job)
+
+        history = await w.ask("history", job=job)
+        rest = await w.ask("history", job=job, after=1)
+
+        names = [event["e"] for record in history for event in record["events"]]
+        assert names == w.events(job)
+        assert [record["index"] for record in history] == list(range(len(history)))
+        assert rest == history[2:]
+
+
+@virtual_time
+async def test_jobs_are_listed_newest_first_and_filtered(world, flow, work, end):
+    async with world() as w:
+        for n in range(4):
+            await w.submit(flow(f"w{n % 2}", only=work(kind="fetch"), end=end), f"j{n}", owner=f"o{n}")
+            await w.finished(f"j{n}")
+            await asyncio.sleep(1)
+
+        async def listed(**wanted):
+            return [row["job"] for row in await w.ask("list", filter=wanted)]
+
+        assert await listed() == ["j3", "j2", "j1", "j0"]
+        assert await listed(workflow="w1") == ["j3", "j1"]
+        assert await listed(owner="o2") == ["j2"]
+        assert await listed(limit=1) == ["j3"]
+        assert await listed(status="Processing") == []
+
+
+@pytest.mark.parametrize(
+    ("question", "error"),
+    [
+        ({"what": "job", "job": "absent"}, NotFoundError),
+        ({"what": "history", "job": "absent"}, NotFoundError),
+        ({"what": "job"}, MessageError),
+        ({"what": "list", "filter": {"colour": "red"}}, InputError),
+        ({"what": "list", "filter": {"limit": "many"}}, InputError),
+        ({"what": "list", "filter": {"before": "yesterday"}}, InputError),
+        ({"what": "list", "filter": {"labels": "red"}}, InputError),
+    ],
+)
+@virtual_time
+async def test_a_question_that_cannot_be_answered_is_refused_in_words(world, question, error):
+    async with world() as w:
+        with pytest.raises(error):
+            await w.ask(**question)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"17", b'{"v": 3, "what": "list"}', b'{"what": "weather"}'])
+@virtual_time
+async def test_bytes_that_are_no_question_are_answered_with_an_error(world, body):
+    async with world() as w:
+        answer = await w.broker.request("jobs.query", body, timeout_s=1)
+
+        assert b'"bad_message"' in answer
+
+
+@virtual_time
+async def test_the_engine_tells_of_itself(world, flow, work, end):
+    async with world() as w:
+        job = await w.submit(flow(only=work(), end=end))
+
+        shown = await w.ask("engine")
+
+        assert (shown["engine"], shown["store"]) == (w.engine.engine.id, w.store.store_id)
+        assert (shown["open_jobs"], shown["waits"]) == (1, {"lease": 1})
+        await w.cancel(job)
+
+
+@virtual_time
+async def test_workers_are_listed_beside_bots(world):
+    async with world() as w:
+        await w.bot("pc-1", app="sap")
+        await w.worker("w-1", "spare")
+        await asyncio.sleep(1)
+
+        rows = {row["bot"]: row for row in await w.ask("bots")}
+
+        assert rows["pc-1"] == {
+            "bot": "pc-1",
+            "state": "Free",
+            "kind": "bot",
+            "activities": ["work"],
+            "labels": {"app": "sap"},
+            "job": "",
+            "visit": "",
+        }
+        assert (rows["w-1"]["kind"], rows["w-1"]["activities"]) == ("worker", ["spare"])
+
+
+@virtual_time
+async def test_a_bot_that_is_gone_leaves_the_list(world):
+    async with world() as w:
+        bot = await w.bot()
+        await asyncio.sleep(1)
+        assert await w.bots() == {"pc-1": "Free"}
+
+        await bot.kill()
+        await asyncio.sleep(20)
+
+        assert await w.bots() == {}
