@@ -5,7 +5,6 @@ page. What a block is follows from its language and title:
 
 * ``part``: its title is a path with a slash: it shows a part of that file of the repository;
 * ``workflow``: YAML that begins with ``ee: 1``, or has no title and is a part of ``nodes:``;
-* ``export``: JSON with a title, a workflow in the export form; without one it is an example of something else;
 * ``settings``: TOML; ``python``, ``console``: what they say.
 
 Any other title is the name of the file that the reader writes. Text that begins with ``error[`` or ``warning[`` is what
@@ -45,8 +44,6 @@ class Block:
             return "part"
         if self.language == "yaml":
             return "workflow" if not self.title or self.text.startswith("ee: 1") else "file"
-        if self.language == "json":
-            return "export" if self.title else "example"
         return {"toml": "settings"}.get(self.language, self.language)
 
     def __str__(self) -> str:

@@ -5,9 +5,11 @@ The tutorial's commands are carried out elsewhere; those of other pages are only
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
+import sys
 import textwrap
 
 import click
@@ -34,12 +36,11 @@ def registry():
 def check(registry):
     """What loads a workflow, and returns what is said about it."""
 
-    def check(text: str, place: str, bindings: str | None = None) -> str:
+    def check(text: str, place: str) -> str:
         try:
             found = load(
                 text.encode(),
                 place=place,
-                bindings=bindings.encode() if bindings is not None else None,
                 activities=registry.installed_activities(),
                 language=registry.open_expressions,
                 expand=expand_with(registry.hooks),
@@ -98,22 +99,21 @@ def test_a_workflow_loads_or_says_what_the_page_says(workflow_block, check):
 
 def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch, blocks_of, docs):
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {}
+    monkeypatch.syspath_prepend(tmp_path)
+    namespace: dict[str, object] = {"__name__": "page"}
+    before = set(sys.modules)
 
     for block in blocks_of(str(page.relative_to(docs))):
-        if block.kind == "python":
-            if block.title:
-                (tmp_path / block.title).write_text(block.text)
-            namespace["__name__"] = block.title or "page"
-            exec(compile("\n" * block.line + block.text, str(page), "exec"), namespace)
+        if block.kind == "python" and block.title:
+            (tmp_path / block.title).write_text(block.text)
+            name = block.title.removesuffix(".py")
+            namespace |= vars(importlib.import_module(name))
+        elif block.kind == "python":
+            exec(compile("\n" * block.line + block.text, str(page), "exec", dont_inherit=True), namespace)
 
-
-def test_an_export_file_loads_with_the_bindings_behind_it(export_block, check, blocks_of):
-    blocks = blocks_of(export_block.page)
-    behind = blocks[blocks.index(export_block) + 1 :]
-    bindings = next(block.text for block in behind if block.title == "bindings.yaml")
-
-    assert check(export_block.text, export_block.title, bindings) == ""
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
+            del sys.modules[name]
 
 
 def test_settings_are_settings(settings_block, tmp_path):

@@ -1,4 +1,4 @@
-"""The tutorial, carried out as it is written: its files, its commands in three terminals, and what they print.
+"""Pages carried out as they are written: their files, their commands in the terminals they name, and what is printed.
 
 What differs from run to run (job ids, times, fences, ports) is compared by its form; a job id of the page stands for
 the same job everywhere. A line ``...`` is any lines, at the end of a line any text.
@@ -162,15 +162,22 @@ def terminals(tmp_path):
     opened.close()
 
 
+def carry_out(blocks, terminals, folder: Path) -> None:
+    for block in blocks:
+        if block.language == "console" and block.title:
+            terminals.carry_out(block)
+        elif block.title and "/" not in block.title:
+            (folder / block.title).write_text(block.text)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_tutorial_does_what_it_says(blocks_of, terminals, tmp_path):
-    for block in blocks_of("tutorial.md"):
-        if block.language == "console":
-            terminals.carry_out(block)
-        else:
-            assert block.title, f"{block} is no file and no command"
-            (tmp_path / block.title).write_text(block.text)
+    carry_out(blocks_of("tutorial.md"), terminals, tmp_path)
+
+
+def test_the_export_file_of_the_how_to_runs(blocks_of, terminals, tmp_path):
+    carry_out(blocks_of("howto/run-export-files.md"), terminals, tmp_path)
 
 
 def test_the_first_file_of_the_tutorial_is_the_example(blocks_of, repository):
