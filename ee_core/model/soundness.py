@@ -63,7 +63,7 @@ def check(workflow: Workflow) -> tuple[Finding, ...]:
     findings += _check_same_as(nodes, words)
     for node in nodes.values():
         findings += _check_kind(node)
-        findings += _check_conditions(node)
+        findings += _check_conditions(node, is_native=workflow.scope == "native")
     if workflow.start in nodes:
         findings += check_paths(_mended(workflow, nodes))
     place: dict[NodeId | None, int] = {None: -1} | {node: number for number, node in enumerate(nodes)}
@@ -153,7 +153,7 @@ def _check_kind(node: Node) -> Iterator[Finding]:
         yield Finding("EE-W112", "error", node.id, 0, text, "an end finishes the job: leave the pointer out")
 
 
-def _check_conditions(node: Node) -> Iterator[Finding]:
+def _check_conditions(node: Node, *, is_native: bool) -> Iterator[Finding]:
     pointers = list(enumerate(node.pointers))
     for slot, _ in [(slot, pointer) for slot, pointer in pointers if pointer.otherwise][1:]:
         text = f"node {node.id!r} says otherwise twice"
@@ -172,7 +172,8 @@ def _check_conditions(node: Node) -> Iterator[Finding]:
     is_routed = node.kind not in (*_FOLLOWS_ALL, NodeKind.END)
     if is_routed and pointers and all(pointer.when and not pointer.otherwise for _, pointer in pointers):
         text = f"no pointer of node {node.id!r} may be true; the job would then wait for a person (NoBranchTaken)"
-        yield Finding("EE-W116", "warning", node.id, None, text, "add an otherwise")
+        hint = "add an otherwise" if is_native else "see that one of the expressions is always true"
+        yield Finding("EE-W116", "warning", node.id, None, text, hint)
 
 
 def _check_same_as(nodes: Mapping[NodeId, Node], words: _Words) -> Iterator[Finding]:
