@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG: Final = 1
 _POLL_S: Final = 0.005
 _STOP_S: Final = 10.0
+_TAKEOVER_S: Final = 3.0  # for the server of a parent that was killed to end in order
 # Elsewhere than on Linux a child of its own waits for the end of its standard input, and then ends the server.
 _WATCH: Final = "import os,signal,sys;sys.stdin.read();os.kill(int(sys.argv[1]),signal.SIGTERM)"
 
@@ -228,7 +229,7 @@ class ServerProcess:
         if sys.platform == "win32":
             return
         lock = self._lock.enter_context((self._folder / "lock").open("a"))
-        until = time.monotonic() + _STOP_S
+        until = time.monotonic() + _TAKEOVER_S
         while not _is_taken(lock):
             # the server of a parent that was killed needs a moment to end in order
             if time.monotonic() > until:
