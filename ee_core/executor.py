@@ -84,6 +84,7 @@ class Executor:
         self._advise_retry = advise_retry
         self._inbox: list[tuple[AnyFact, asyncio.Future[Told]]] = []
         self._wake = asyncio.Event()
+        self._is_over = False
         self._settled = asyncio.Event()
         self._settled.set()
 
@@ -98,6 +99,9 @@ class Executor:
         told.add_done_callback(_retrieve)
         if self.parked is not None:
             told.set_exception(self.parked)
+            return told
+        if self._is_over:
+            told.set_result(Ignored("finished"))
             return told
         self._inbox.append((fact, told))
         self._settled.clear()
@@ -117,8 +121,10 @@ class Executor:
             await self._turn(facts)
             if not self._inbox:
                 self._settled.set()
+        self._is_over = True
         for _, told in self._inbox:
-            told.set_result(Ignored("finished"))
+            if not told.done():
+                told.set_result(Ignored("finished"))
         self._inbox.clear()
         self._settled.set()
 

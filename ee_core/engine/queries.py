@@ -13,7 +13,7 @@ from ee_core.engine.words import describe_wait
 from ee_core.errors import EngineError, InputError, MessageError, NotFoundError
 from ee_core.messages.instants import from_text, to_text
 from ee_core.messages.jobs import QueryJobs, QueryReply
-from ee_core.messages.wire import ErrorBody
+from ee_core.messages.wire import to_error_body
 from ee_core.model.ids import JobId
 from ee_core.model.job import VisitStatus
 from ee_core.model.record import decode_record
@@ -72,11 +72,11 @@ class Queries:
         try:
             reply = QueryReply(result=await self._result(QueryJobs.from_bytes(body)))
         except EngineError as error:
-            reply = QueryReply(error=ErrorBody(code=error.code, text=str(error)[:10_000]))
+            reply = QueryReply(error=to_error_body(error))
         except Exception as error:  # noqa: BLE001 - without an answer the asker would think that nobody is there
             _log.exception("a question was not answered", extra={"action": "query_failed"})
             text = f"the engine failed to answer: {error!r}; please report this"
-            reply = QueryReply(error=ErrorBody(code=EngineError.code, text=text[:10_000]))
+            reply = QueryReply(error=to_error_body(EngineError(text)))
         return reply.to_bytes()
 
     async def _result(self, question: QueryJobs) -> Any:

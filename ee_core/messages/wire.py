@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
-from ee_core.errors import MessageError
+from ee_core.errors import EngineError, MessageError
 from ee_core.model.ids import Fence
 
 VERSION = 1
@@ -38,6 +38,11 @@ class ErrorBody(BaseModel):
     text: str = Field(max_length=10_000)  # for people
 
 
+def to_error_body(error: EngineError) -> ErrorBody:
+    """Return an error as it travels; what is no Unicode in its text, as a file's name may be, is replaced."""
+    return ErrorBody(code=error.code, text=str(error)[:10_000].encode(errors="replace").decode())
+
+
 class Message(BaseModel):
     """A message; subclasses add their fields."""
 
@@ -46,8 +51,15 @@ class Message(BaseModel):
     v: Literal[1] = 1  # the version of the wire
 
     def to_bytes(self) -> bytes:
-        """Return UTF-8 JSON without fields that are None."""
-        return self.model_dump_json(exclude_none=True, by_alias=True).encode()
+        """Return UTF-8 JSON without fields that are None.
+
+        Raises:
+            MessageError: A value that came from outside cannot be written: half a surrogate pair, or no JSON at all.
+        """
+        try:
+            return self.model_dump_json(exclude_none=True, by_alias=True).encode()
+        except ValueError as error:  # of Pydantic's kind, or of the encoder's
+            raise MessageError(f"{type(self).__name__}: it cannot be written as JSON: {error}") from error
 
     @classmethod
     def from_bytes(cls, body: bytes) -> Self:

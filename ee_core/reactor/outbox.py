@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ee_core.contracts.broker import ChannelKind
-from ee_core.errors import BrokerError
+from ee_core.errors import BrokerError, MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +88,10 @@ class Outbox:
         headers = self._headers(letter.channel.subject, letter.job, letter.visit)
         try:
             await self._broker.publish(letter.channel, letter.body, headers=headers, dedupe=letter.dedupe)
-        except BrokerError as error:
+        except (
+            BrokerError,
+            MessageError,
+        ) as error:  # the latter: a plugin's header that this broker cannot take
             _log.warning(
                 "%s was not sent: %s", letter.channel.subject, error, extra={"action": "send_failed"}
             )

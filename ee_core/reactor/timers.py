@@ -64,9 +64,11 @@ class Timers:
     def _fire(self) -> None:
         self._handle = None
         now = asyncio.get_running_loop().time()
-        while self._heap and (self._is_stale(self._heap[0]) or self._heap[0][0] <= now):
-            item = heapq.heappop(self._heap)
-            if not self._is_stale(item):
-                _, _, callback = self._due.pop(item[2])
-                callback()
-        self._arm()
+        try:
+            while self._heap and (self._is_stale(self._heap[0]) or self._heap[0][0] <= now):
+                item = heapq.heappop(self._heap)
+                if not self._is_stale(item):
+                    _, _, callback = self._due.pop(item[2])
+                    callback()
+        finally:
+            self._arm()  # one that raises may not silence the others

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.errors import BrokerError, BrokerUnavailableError, EngineError, JournalError, MessageError
 from ee_core.messages.jobs import CancelJob, Command, CommandReply, ExecuteJob, OperateJob
-from ee_core.messages.wire import ErrorBody, read_json
+from ee_core.messages.wire import read_json, to_error_body
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 256  # commands in hand; the others stay in the broker
+_MAX_CRASHES = 3  # of one command, then it is set aside
 _PRIVATE = "_INBOX."  # an answer may only go to a client's own subject, never to one of ours
 
 
@@ -43,6 +44,7 @@ class Commands:
         self._partition = partition
         self._subjects = subjects
         self._carry_out = carry_out
+        self._crashes: dict[str, int] = {}  # by the message's place in the broker
         self._chains: dict[str, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._tasks: asyncio.TaskGroup | None = None
@@ -72,15 +74,15 @@ class Commands:
         try:
             value = read_json(delivery.body, f"jobs.{kind}")
             job, body = _address(kind, value, delivery.origin)
-            command = Command.from_json({"v": 1, "job": job, "kind": kind, "body": body})
+            command = Command.from_json({"v": 1, "job": job, "kind": kind, "body": body}).to_bytes()
         except MessageError as error:
             _log.warning("a command is refused: %s", error, extra={"action": "command_refused"})
-            await self._answer(_reply_to(value), CommandReply(error=_to_body(error)))
+            await self._answer(_reply_to(value), CommandReply(error=to_error_body(error)))
             await _settle(delivery.reject(str(error)))
             return
         target = Channel(ChannelKind.WORK, self._subjects.command(self._partition))
         try:
-            await self._broker.publish(target, command.to_bytes(), dedupe=f"{kind}/{job}/{delivery.origin}")
+            await self._broker.publish(target, command, dedupe=f"{kind}/{job}/{delivery.origin}")
         except BrokerError as error:
             _log.warning("a command waits: %s", error, extra={"action": "command_late"})
             await _settle(delivery.retry(delay_s=1.0))
@@ -132,9 +134,28 @@ class Commands:
             await _settle(delivery.retry(delay_s=1.0))
             return
         except EngineError as error:
-            reply = CommandReply(job=command.job, error=_to_body(error))
+            reply = CommandReply(job=command.job, error=to_error_body(error))
+        except Exception as error:  # noqa: BLE001 - a command that breaks its handling may not end the engine (R27)
+            await self._crashed(command, delivery, error)
+            return
+        self._crashes.pop(delivery.origin, None)
         await self._answer(_reply_to(command.body), reply)
         await _settle(delivery.ack())
+
+    async def _crashed(self, command: Command, delivery: Delivery, error: Exception) -> None:
+        """Try a command again that broke its handling; set it aside when it did so too often."""
+        what = {"action": "command_crashed", "job": command.job}
+        _log.error("a command broke its handling: %r", error, exc_info=error, extra=what)
+        self._crashes[delivery.origin] = tries = self._crashes.get(delivery.origin, 0) + 1
+        if tries < _MAX_CRASHES:
+            await _settle(delivery.retry(delay_s=1.0))
+            return
+        del self._crashes[delivery.origin]
+        text = f"the command about job {command.job!r} cannot be handled: {error!r}; please report this"
+        await self._answer(
+            _reply_to(command.body), CommandReply(job=command.job, error=to_error_body(EngineError(text)))
+        )
+        await _settle(delivery.reject(text))
 
     async def _answer(self, reply_to: str | None, reply: CommandReply) -> None:
         if reply_to is None:
@@ -149,7 +170,7 @@ class Commands:
             return
         try:
             await self._broker.publish(Channel(ChannelKind.BROADCAST, reply_to), reply.to_bytes())
-        except BrokerError as error:
+        except (BrokerError, MessageError) as error:  # the sender's word for where it waits may be no subject
             _log.warning("an answer was not sent: %s", error, extra={"action": "reply_failed"})
 
 
@@ -169,10 +190,6 @@ def _address(kind: str, value: Any, origin: str) -> tuple[str, dict[str, Any]]:
 def _reply_to(value: Any) -> str | None:
     reply_to = value.get("reply_to") if isinstance(value, dict) else None
     return reply_to if isinstance(reply_to, str) else None
-
-
-def _to_body(error: EngineError) -> ErrorBody:
-    return ErrorBody(code=error.code, text=str(error)[:10_000])
 
 
 async def _settle(settling: Awaitable[None]) -> None:

@@ -136,6 +136,76 @@ async def test_an_answer_never_goes_to_a_subject_of_the_system(world, quick):
         assert len(w.published("jobs.command.0")) == 1  # the command itself on its way
 
 
+NASTY = [
+    b'{"workflow": "\\ud800"}',
+    b'{"workflow": {"ee": 1, "name": "\\ud800"}}',
+    b'{"workflow": "a", "inputs": {"x": "\\ud800"}, "labels": {"\\ud800": ""}}',
+    b'{"workflow": "a", "priority": ' + b"9" * 5000 + b"}",
+    b'{"workflow": "a", "inputs": {"x": ' + b"9" * 5000 + b"}}",
+    b'{"workflow": "a", "inputs": {"x": NaN}}',
+    b'{"workflow": "a", "inputs": {"x": 1e999}}',
+    b'{"workflow": ' + b'{"a":' * 2000 + b"1" + b"}" * 2000 + b"}",
+    b'{"workflow": {"ee": 1, "name": "x", "start": "a", "nodes": {"a": null}}}',
+    b'{"workflow": {"ee": 1, "name": 7, "start": [], "nodes": []}}',
+    b'{"workflow": [{"id": 1}, null, {"type": "Start", "pointers": {}}]}',
+    b'{"workflow": "a@@b@c", "bindings": {"x": null}}',
+    b'{"job": "j1", "incident": "i1", "action": "skip", "id": "a", "output": "\\ud800"}',
+    b'{"job": "j1", "reason": "\\ud800"}',
+]
+
+
+@pytest.mark.parametrize("subject", ["jobs.execute", "jobs.cancel", "jobs.operate"])
+@pytest.mark.parametrize("body", NASTY, ids=range(len(NASTY)))
+@virtual_time
+async def test_r27_a_nasty_command_costs_nobody_but_its_sender(world, quick, subject, body):
+    async with world() as w, w.inbox() as replies:
+        await w.send(subject, body[:-1] + b', "reply_to": "_INBOX.test"}')
+        await asyncio.sleep(10)
+
+        assert w.engine.life.is_running
+        assert not w.engine.engine.jobs.parked
+        assert len(replies) <= 1
+        await w.finished(await w.submit(quick, "good"))
+
+
+@pytest.mark.parametrize(
+    "reply_to", ["_INBOX.a b", "_INBOX.*", "_INBOX.>", "_INBOX.", "_INBOX.\u00e9", "_INBOX..x"]
+)
+@virtual_time
+async def test_r27_a_reply_subject_that_is_none_costs_the_sender_its_answer_alone(world, quick, reply_to):
+    async with world() as w:
+        await w.send("jobs.execute", w.command(quick, "j1", reply_to=reply_to))
+        await w.send("jobs.execute", json.dumps({"reply_to": reply_to}))
+
+        await w.finished("j1")
+        await w.finished(await w.submit(quick, "j2"))
+
+
+@virtual_time
+async def test_r27_a_command_that_crashes_its_handling_is_set_aside_after_three_tries(
+    world, quick, monkeypatch
+):
+    from ee_core.workflows import Workflows
+
+    resolve, tries = Workflows.resolve, []
+
+    async def resolve_or_crash(self, command):
+        if command.owner == "bad":
+            tries.append(command.id)
+            raise ZeroDivisionError("planted")
+        return await resolve(self, command)
+
+    monkeypatch.setattr(Workflows, "resolve", resolve_or_crash)
+    async with world() as w, w.inbox() as replies:
+        await w.send("jobs.execute", w.command(quick, "j1", owner="bad"))
+
+        await w.until(lambda: replies)
+        assert tries == ["j1"] * 3
+        assert "planted" in replies[0].error.text
+        assert [each.about for each in w.happenings if each.what == "reject"] == ["jobs.command.0"]
+        await w.finished(await w.submit(quick, "j2"))
+
+
 @virtual_time
 async def test_a_workflow_that_is_not_known_is_refused_by_name(world):
     async with world() as w:
