@@ -87,11 +87,16 @@ class Outbox:
     async def _send(self, letter: Letter) -> None:
         headers = self._headers(letter.channel.subject, letter.job, letter.visit)
         try:
-            await self._broker.publish(letter.channel, letter.body, headers=headers, dedupe=letter.dedupe)
-        except (
-            BrokerError,
-            MessageError,
-        ) as error:  # the latter: a plugin's header that this broker cannot take
+            try:
+                await self._publish(letter, headers)
+            except MessageError as error:
+                # a plugin's headers, too many or not usable: the message goes without them
+                _log.warning("%s goes without headers: %s", letter.channel.subject, error)
+                await self._publish(letter, {})
+        except (BrokerError, MessageError) as error:
             _log.warning(
                 "%s was not sent: %s", letter.channel.subject, error, extra={"action": "send_failed"}
             )
+
+    async def _publish(self, letter: Letter, headers: Mapping[str, str]) -> None:
+        await self._broker.publish(letter.channel, letter.body, headers=headers, dedupe=letter.dedupe)

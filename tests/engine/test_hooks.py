@@ -144,19 +144,18 @@ async def test_headers_of_plugins_travel_with_a_request(world, flow, work, end):
         assert (seen["x-ee-job"], seen["x-ee-visit"]) == (job, "only#1")
 
 
-@pytest.mark.parametrize("value", ["\u00fcmlaut", "", " ", "x" * 256, "a: b", "\U0001f916"])
+@pytest.mark.parametrize(
+    "headers",
+    [{"x-note": " "}, {"x-note": "\u00fcmlaut"}, {f"x-{n}": "y" for n in range(500)}, {"x-note": "z" * 256}],
+    ids=["blank", "umlaut", "many", "long"],
+)
 @virtual_time
-async def test_a_header_that_the_broker_cannot_take_does_not_end_the_engine(world, flow, work, end, value):
+async def test_headers_that_the_broker_cannot_take_are_left_out(world, flow, work, end, headers):
     async with world() as w:
-        w.hooks["ee_add_headers"] = lambda subject, job, visit: {"x-note": value}
+        w.hooks["ee_add_headers"] = lambda subject, job, visit: headers
         await w.bot()
-        await asyncio.sleep(1)
-        job = await w.submit(flow(only=work(), end=end))
-        await asyncio.sleep(5)
-        assert w.engine.life.is_running
-        w.hooks.clear()
 
-        await w.finished(job)
+        await w.finished(await w.submit(flow(only=work(), end=end)))
 
 
 @virtual_time
