@@ -220,7 +220,7 @@ class AttemptLost(Event, frozen=True, tag="AttemptLost"):
 
 
 class RetryDue(Event, frozen=True, tag="RetryDue"):
-    """The delay is over, or an operator asked: the visit may be assigned again."""
+    """The delay is over, an operator asked, or a lost attempt is repeated: the visit may be assigned again."""
 
     visit: VisitId  # waits for a bot or worker again
 
@@ -243,6 +243,26 @@ class BotDrained(Event, frozen=True, tag="BotDrained"):
 
     visit: VisitId  # whose attempt it was
     attempt: int  # its number
+
+
+class BotQuarantined(Event, frozen=True, tag="BotQuarantined"):
+    """The bot had no word for the attempt in time; its lock says so since before this record (R16).
+
+    The drain is over for the job. The bot gets no work from any engine until an operator releases it.
+    """
+
+    visit: VisitId  # whose attempt it was
+    attempt: int  # its number
+    bot: BotId  # the one that may still work on it
+    reason: str  # as in the lock's record
+
+
+class AttemptQuestioned(Event, frozen=True, tag="AttemptQuestioned"):
+    """The bot went silent and its ledger is asked about the attempt, which is still open (R20 `ask`)."""
+
+    visit: VisitId  # whose attempt it is
+    attempt: int  # its number
+    why: str  # accept, heartbeat, run, bot_dead
 
 
 # -- incidents -------------------------------------------------------------------------------------------------
@@ -296,6 +316,8 @@ AnyEvent = (
     | RetryDue
     | LateResponse
     | BotDrained
+    | BotQuarantined
+    | AttemptQuestioned
     | IncidentOpened
     | IncidentClosed
     | OperatorActed

@@ -122,10 +122,19 @@ def _late(job: Job, event: events.LateResponse, _at_us: int, changes: WaitChange
         incident.choices += (Choice.TAKE_RESULT,)
 
 
-def _bot_drained(job: Job, event: events.BotDrained, _at_us: int, changes: WaitChanges) -> None:
+def _drain_ended(
+    job: Job, event: events.BotDrained | events.BotQuarantined, _at_us: int, changes: WaitChanges
+) -> None:
     visit, attempt = find_attempt(job, event, event.visit, event.attempt)
     demand(attempt.draining, job, event, "it does not drain")
     _drained(job, visit, attempt, changes)
+
+
+def _questioned(job: Job, event: events.AttemptQuestioned, _at_us: int, changes: WaitChanges) -> None:
+    visit, attempt = _open_attempt(job, event, event.attempt)
+    demand(attempt.bot is not None and not attempt.questioned, job, event, "there is no ledger to ask")
+    attempt.questioned = True
+    rearm(job, visit, changes)
 
 
 STEPS: Final[Mapping[type[Event], Callable[[Job, Any, int, WaitChanges], None]]] = {
@@ -136,7 +145,9 @@ STEPS: Final[Mapping[type[Event], Callable[[Job, Any, int, WaitChanges], None]]]
     events.AttemptLost: _lost,
     events.RetryDue: _retry_due,
     events.LateResponse: _late,
-    events.BotDrained: _bot_drained,
+    events.BotDrained: _drain_ended,
+    events.BotQuarantined: _drain_ended,
+    events.AttemptQuestioned: _questioned,
 }
 
 
@@ -144,7 +155,7 @@ STEPS: Final[Mapping[type[Event], Callable[[Job, Any, int, WaitChanges], None]]]
 
 
 def _open_attempt(
-    job: Job, event: events.AssignmentVoided | events.AttemptLost, number: int
+    job: Job, event: events.AssignmentVoided | events.AttemptLost | events.AttemptQuestioned, number: int
 ) -> tuple[Visit, Attempt]:
     visit = find_live(job, event, event.visit)
     attempt = visit.open_attempt

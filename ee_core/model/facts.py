@@ -141,21 +141,31 @@ class ResponseReceived(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSilent(Fact):
-    """A deadline after sending passed, or the bot died: the attempt is Lost (R20, R21)."""
+    """A deadline after sending passed, or the bot died: the attempt is Lost, or its bot is asked (R20, R21)."""
 
     visit: VisitId
     attempt: int
     why: str  # accept, heartbeat, run, bot_dead, crash
+    asked: bool = False  # its bot's ledger was asked, and did not answer within `Timeouts.ask_ms`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleProved(Fact):
-    """A bot that is Draining proved that it does not do the attempt (section 6); its own word alone counts."""
+    """A bot proved that it does not do the attempt and never will (section 6); its own word alone counts."""
 
     bot: BotId
     visit: VisitId
     attempt: int
     fence: Fence | None  # None: the question named none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainTimedOut(Fact):
+    """A bot that is Draining had no word for the attempt in time; its lock says quarantined by now (R16)."""
+
+    visit: VisitId
+    attempt: int
+    reason: str = ""  # as in the lock's record
 
 
 # -- time ----------------------------------------------------------------------------------------------------
@@ -181,5 +191,6 @@ AnyFact = (
     | ResponseReceived
     | AttemptSilent
     | IdleProved
+    | DrainTimedOut
     | TimerDue
 )

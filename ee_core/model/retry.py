@@ -10,6 +10,17 @@ from __future__ import annotations
 from ee_core.model.workflow import Retry
 
 
+def covers(retry: Retry, code: str, *, retryable: bool | None) -> bool:
+    """Say whether a failure of this class may be followed by another attempt.
+
+    Args:
+        retry: The node's policy.
+        code: Of the error.
+        retryable: The activity author's advice; where the workflow names codes, they alone count.
+    """
+    return code in retry.on if retry.on else retryable is not False
+
+
 def give_up(retry: Retry, failed_attempts: int) -> bool:
     """Say whether a visit with so many failed attempts, the last one included, has none left."""
     return failed_attempts >= retry.attempts

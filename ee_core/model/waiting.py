@@ -112,6 +112,7 @@ def _response_wait(
         timeouts=activity.timeouts,
         deadline_us=attempt.deadline_us,
         no_bot=is_helpless,
+        questioned=attempt.questioned,
     )
 
 

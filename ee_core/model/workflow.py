@@ -28,6 +28,9 @@ class NodeKind(StrEnum):
     END = "end"  # finishes the job
 
 
+OnLost = Literal["", "retry", "incident", "ask"]  # what follows when nobody knows what became of an attempt
+
+
 class Pointer(msgspec.Struct, frozen=True, omit_defaults=True):
     """An arrow to another node."""
 
@@ -43,15 +46,19 @@ class Retry(msgspec.Struct, frozen=True, omit_defaults=True):
     delay_ms: int = 1000  # before the second attempt
     backoff: float = 2.0  # factor from one delay to the next, >= 1
     max_delay_ms: int = 300_000
+    on: tuple[
+        str, ...
+    ] = ()  # error codes that are retried; empty: all that the author did not call permanent
 
 
 class Timeouts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The four time-outs of R21, in milliseconds; None means no limit."""
+    """The four time-outs of R21, and the one of asking a ledger (R20), in milliseconds; None means no limit."""
 
     bot_ms: int | None = None  # waiting for a bot
     accept_ms: int = 10_000  # from the request to `accepted`
     heartbeat_ms: int = 15_000  # between two signs of life
     run_ms: int | None = None  # from `accepted` to the end; recorded as at + accept + run
+    ask_ms: int = 30_000  # from the question to the ledger's answer; with `Activity.on_lost` "ask"
 
 
 class BotSelector(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -75,6 +82,8 @@ class Activity(msgspec.Struct, frozen=True, omit_defaults=True):
     retry: Retry = Retry()
     fail_job: bool = True
     unbound: str = ""  # the export activity id when `type` is ""
+    on_lost: OnLost = ""  # R20; "": "retry" when idempotent, else "incident"
+    lost_attempts: int = 3  # lost attempts in all, of which all but the last are repeated; >= 1
 
 
 class Node(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 * A fact that changes nothing leaves the job equal; so does deciding.
 * The records replayed make the same job, and its waits equal the oracle's, at every prefix.
-* A finished job records nothing but late responses and drains.
+* A finished job records nothing but late responses, drains and quarantines.
 * A job that is Processing waits for an outside fact, or a person can move it; nothing hangs.
 * No attempt is made twice, no bot has two open attempts by one assignment, a final visit stays final.
 """
@@ -30,9 +30,10 @@ from ee_core.model.ids import Fence, WorkflowHash
 from ee_core.model.job import Job, JobStatus
 from ee_core.model.oracle import recompute_waits
 from ee_core.model.record import decode_record, encode_record
-from ee_core.model.waits import LeaseWait, OperatorWait, ResponseWait, TimerWait
+from ee_core.model.waits import DrainWait, LeaseWait, OperatorWait, ResponseWait, TimerWait
 from ee_core.model.workflow import Workflow, content_hash, to_content
 
+AFTER_THE_END = events.LateResponse | events.BotDrained | events.BotQuarantined
 ANY = {"stateless": True, "idempotent": True}
 LOCAL = {"stateless": True}
 
@@ -80,8 +81,8 @@ SHAPES = {
         {
             "p": ("parallel", "a b c", {}),
             "a": ("activity", "j", ANY | RETRY),
-            "b": ("activity", "j", {"on_error": "j"}),
-            "c": ("activity", "j", {"fail_job": False}),
+            "b": ("activity", "j", {"on_error": "j", "on_lost": "ask"}),
+            "c": ("activity", "j", {"fail_job": False, "idempotent": True, "on_lost": "ask"}),
             "j": ("join", "d", {}),
             "d": ("activity", "", {"bot": {"same_as": "b"}, "timeouts": {"bot_ms": 5}}),
         },
@@ -93,7 +94,7 @@ SHAPES = {
             "a": ("activity", "near", {}),
             "b": ("activity", "near", {}),
             "near": ("join", "far", {"join": "all"}),
-            "c": ("activity", "far", {}),
+            "c": ("activity", "far", {"on_lost": "retry", "lost_attempts": 2}),
             "e": ("activity", "end", {"timeouts": {"bot_ms": 5}}),
             "far": ("join", "d", {"join": 1}),
             "d": ("activity", "", {}),
@@ -144,7 +145,15 @@ def blind_facts() -> st.SearchStrategy[Any]:
         st.builds(
             facts.IdleProved, at_us=at, bot=st.just("bot"), visit=visits, attempt=numbers, fence=fences
         ),
-        st.builds(facts.AttemptSilent, at_us=at, visit=visits, attempt=numbers, why=st.just("run")),
+        st.builds(
+            facts.AttemptSilent,
+            at_us=at,
+            visit=visits,
+            attempt=numbers,
+            why=st.just("run"),
+            asked=st.booleans(),
+        ),
+        st.builds(facts.DrainTimedOut, at_us=at, visit=visits, attempt=numbers),
         st.builds(facts.TimerDue, at_us=at, wait=visits.map(lambda visit: f"lease:{visit}")),
         st.builds(facts.JobAdmitted, at_us=at),
         st.builds(facts.CancelCommanded, at_us=at),
@@ -199,7 +208,7 @@ class JobMachine(RuleBasedStateMachine):
         assert self.shadow == self.job
         self.check_delta(before, delta)
         if was_finished:
-            assert all(isinstance(event, events.LateResponse | events.BotDrained) for event in decided)
+            assert all(isinstance(event, AFTER_THE_END) for event in decided)
         return decided
 
     def check_delta(self, before: Job, delta: Any) -> None:
@@ -295,17 +304,40 @@ class JobMachine(RuleBasedStateMachine):
             visit, attempt = data.draw(st.sampled_from(attempts))
             self.respond(visit, attempt.number, attempt.bot, attempt.fence, kind, "late")
 
-    @rule(data=st.data(), why=st.sampled_from(["accept", "bot_dead"]))
-    def lose(self, data: st.DataObject, why: str) -> None:
+    @rule(data=st.data(), why=st.sampled_from(["accept", "bot_dead"]), asked=st.booleans())
+    def lose(self, data: st.DataObject, why: str, *, asked: bool) -> None:
         wait = self.pick(data, ResponseWait)
         if wait is not None:
-            self.tell(facts.AttemptSilent(at_us=self.at(), visit=wait.visit, attempt=wait.attempt, why=why))
+            self.tell(
+                facts.AttemptSilent(
+                    at_us=self.at(), visit=wait.visit, attempt=wait.attempt, why=why, asked=asked
+                )
+            )
+
+    @rule(data=st.data())
+    def quarantine(self, data: st.DataObject) -> None:
+        wait = self.pick(data, DrainWait)
+        if wait is not None:
+            (event,) = self.tell(
+                facts.DrainTimedOut(at_us=self.at(), visit=wait.visit, attempt=wait.attempt, reason="slow")
+            )
+            assert (event.bot, event.reason) == (wait.bot, "slow")
 
     def lose_one(self, visit: Any, attempt: Any, chance: random.Random) -> None:
-        kind = chance.choice([facts.BotMissing, facts.PluginMissing, facts.IdleProved, facts.AttemptSilent])
+        kind = chance.choice(
+            [
+                facts.BotMissing,
+                facts.PluginMissing,
+                facts.IdleProved,
+                facts.AttemptSilent,
+                facts.DrainTimedOut,
+            ]
+        )
         more: dict[str, Any] = {"text": "nobody is there"}
         if kind is facts.AttemptSilent:
-            more = {"attempt": attempt.number, "why": "run"}
+            more = {"attempt": attempt.number, "why": "run", "asked": chance.random() < 0.5}
+        elif kind is facts.DrainTimedOut:
+            more = {"attempt": attempt.number}
         elif kind is facts.IdleProved:
             more = {"attempt": attempt.number, "bot": attempt.bot, "fence": attempt.fence}
         self.tell(kind(at_us=self.at(), visit=visit, **more))

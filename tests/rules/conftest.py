@@ -190,9 +190,12 @@ class Stage:
             visit, ResponseKind.FAILED, error=Error(code, "it broke"), retry_delay_ms=retry_ms, **members
         )
 
-    def silence(self, visit: str, why: str = "run") -> Any:
+    def silence(self, visit: str, why: str = "run", *, asked: bool = False) -> Any:
         number = self.job.visits[visit].last_attempt
-        return self.tell(facts.AttemptSilent(at_us=0, visit=visit, attempt=number, why=why))
+        return self.tell(facts.AttemptSilent(at_us=0, visit=visit, attempt=number, why=why, asked=asked))
+
+    def drain_timed_out(self, visit: str, attempt: int = 1, reason: str = "it does not stop") -> Any:
+        return self.tell(facts.DrainTimedOut(at_us=0, visit=visit, attempt=attempt, reason=reason))
 
     def idle(self, visit: str, attempt: int = 1, **members: Any) -> Any:
         """Prove as the attempt's bot would that it is idle; a question names no fence."""

@@ -88,3 +88,15 @@ def test_r11_finish_without_an_end_is_exhausted_and_failed(flow):
     stage.fail("a#1")
 
     assert stage.end == ("failed", "exhausted", 0)
+
+
+def test_r11_codes_that_the_policy_does_not_name_are_not_retried(flow):
+    retry = Retry(attempts=5, on=("busy", "timeout"))
+    stage = flow().activity("a", stateless=True, retry=retry).stage()
+
+    stage.fail("a#1", "timeout", retry_ms=5)
+    stage.due(stage.waits[0])
+    stage.fail("a#1", "no_paper", retry_ms=5)
+
+    assert stage.job.visits["a#1"].last_attempt == 2
+    assert (stage.end, stage.job.error.code) == (("failed", "failure", 0), "no_paper")

@@ -71,3 +71,57 @@ def test_r16_a_bot_that_was_never_asked_does_not_drain(flow):
     stage.cancel()
 
     assert (stage.waits, stage.job.is_open) == ([], False)
+
+
+# -- quarantine --------------------------------------------------------------------------------------------------
+
+
+def test_r16_a_bot_without_a_word_in_time_is_quarantined_and_the_job_is_over(stage):
+    (event,) = stage.drain_timed_out("a#1", reason="the arm does not stop")
+
+    assert type(event).__name__ == "BotQuarantined"
+    assert (event.visit, event.attempt, event.bot, event.reason) == (
+        "a#1",
+        1,
+        "b1",
+        "the arm does not stop",
+    )
+    assert (stage.waits, stage.job.is_open) == ([], False)
+
+
+@pytest.mark.parametrize("kind", ["succeeded", "failed", "stopped", "lost"])
+def test_r16_a_late_word_after_quarantine_is_kept(stage, kind):
+    stage.drain_timed_out("a#1")
+
+    (event,) = stage.respond("a#1", ResponseKind(kind))
+
+    assert (type(event).__name__, event.kind) == ("LateResponse", kind)
+    assert stage.respond("a#1", ResponseKind(kind)) == Ignored("late_duplicate")
+
+
+def test_r16_nothing_else_follows_a_quarantine(stage):
+    stage.drain_timed_out("a#1")
+
+    assert stage.idle("a#1") == Ignored("not_waiting")
+    assert stage.respond("a#1", ResponseKind.IDLE) == Ignored("duplicate")
+    assert stage.drain_timed_out("a#1") == Ignored("not_waiting")
+
+
+def test_r16_a_quarantine_leaves_a_job_that_goes_on_alone(flow):
+    stage = flow().activity("a", "end", bot=True).end().stage()
+    stage.grant("a#1", "b1")
+    stage.silence("a#1")
+
+    stage.drain_timed_out("a#1")
+
+    assert stage.waits == ["operator:i1"]
+    stage.respond("a#1", ResponseKind.SUCCEEDED, output=1)
+    assert stage.incident == ("Lost", ("fail", "retry", "skip", "take_result"))
+
+
+def test_r16_only_a_drain_can_be_given_up(flow):
+    stage = flow().activity("a", bot=True).stage()
+    stage.grant("a#1", "b1")
+
+    assert stage.drain_timed_out("a#1") == Ignored("not_waiting")
+    assert stage.drain_timed_out("a#1", 2) == stage.drain_timed_out("b#1") == Ignored("unknown_attempt")

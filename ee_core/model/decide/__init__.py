@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ee_core.model import facts
-from ee_core.model.decide import bot, command, operator, response, time
+from ee_core.model.decide import bot, command, operator, response, silence, time
 from ee_core.model.decide.ignored import Ignored, Reason
 from ee_core.model.events import AnyEvent
 from ee_core.model.facts import AnyFact, Fact
@@ -28,8 +28,9 @@ _DECIDE: Final[Mapping[type[Fact], Callable[[Job, Any], tuple[AnyEvent, ...] | I
     facts.PluginMissing: bot.decide_plugin_missing,
     facts.PluginFound: bot.decide_plugin_found,
     facts.ResponseReceived: response.decide_response,
-    facts.AttemptSilent: response.decide_silence,
-    facts.IdleProved: response.decide_idle,
+    facts.AttemptSilent: silence.decide_silence,
+    facts.IdleProved: silence.decide_idle,
+    facts.DrainTimedOut: silence.decide_drain_timeout,
     facts.TimerDue: time.decide_due,
 }
 

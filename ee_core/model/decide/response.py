@@ -1,4 +1,4 @@
-"""What a bot's answer, or its silence, means for the attempt it is about (R11, R16-R20)."""
+"""What a bot's answer means for the attempt it is about (R11, R16-R20)."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Final
 
 from ee_core.model.decide.begin import assign, json_size
 from ee_core.model.decide.ignored import Ignored
+from ee_core.model.decide.silence import by_whom, lose
 from ee_core.model.decide.token import conclude, fail, succeed
 from ee_core.model.draft import Draft, Trouble
 from ee_core.model.events import (
     AnyEvent,
     AssignmentVoided,
     AttemptFailed,
-    AttemptLost,
     BotDrained,
     Choice,
     Error,
     IncidentKind,
     LateResponse,
 )
-from ee_core.model.facts import AttemptSilent, IdleProved, ResponseKind, ResponseReceived
+from ee_core.model.facts import ResponseKind, ResponseReceived
 from ee_core.model.job import Attempt, AttemptStatus, Job, Visit
 from ee_core.model.limits import MAX_OUTPUT_BYTES
-from ee_core.model.retry import give_up
+from ee_core.model.retry import covers, give_up
 
 Decided = tuple[AnyEvent, ...] | Ignored
 
@@ -53,33 +53,6 @@ def decide_response(job: Job, fact: ResponseReceived) -> Decided:
     return _ANSWERS[fact.kind](draft, visit, attempt, fact)
 
 
-def decide_silence(job: Job, fact: AttemptSilent) -> Decided:
-    """Decide that an attempt's bot said nothing in time, or died: Lost, and the bot drains."""
-    visit = job.visits.get(fact.visit)
-    attempt = visit.find_attempt(fact.attempt) if visit is not None else None
-    if visit is None or attempt is None:
-        return Ignored("unknown_attempt")
-    if attempt.status is not AttemptStatus.AWAITING:
-        return Ignored("not_waiting")
-    draft = Draft(job, fact.at_us)
-    if visit.incident is not None:
-        draft.close_incident(visit.incident, "superseded")
-    return _lose(draft, visit, attempt, fact.why, drains=attempt.bot is not None)
-
-
-def decide_idle(job: Job, fact: IdleProved) -> Decided:
-    """Decide that a draining bot is idle."""
-    visit = job.visits.get(fact.visit)
-    attempt = visit.find_attempt(fact.attempt) if visit is not None else None
-    if attempt is None:
-        return Ignored("unknown_attempt")
-    if fact.fence not in {None, attempt.fence}:
-        return Ignored("stale_fence")
-    if attempt.bot != fact.bot:
-        return Ignored("wrong_bot")
-    return (BotDrained(fact.visit, fact.attempt),) if attempt.draining else Ignored("not_waiting")
-
-
 # -- an attempt that is open ---------------------------------------------------------------------------------
 
 
@@ -96,7 +69,13 @@ def _failed(draft: Draft, visit: Visit, attempt: Attempt, fact: ResponseReceived
     error = fact.error or Error("failed", "the bot gave no reason")
     node = draft.workflow.nodes[visit.node]
     failed = 1 + sum(each.status is AttemptStatus.FAILED for each in visit.attempts)
-    if node.activity is None or fact.retry_delay_ms is None or give_up(node.activity.retry, failed):
+    retry = None if node.activity is None else node.activity.retry
+    if (
+        retry is None
+        or fact.retry_delay_ms is None
+        or give_up(retry, failed)
+        or not covers(retry, error.code, retryable=None)
+    ):
         return _failed_for_good(draft, visit, attempt, error)
     draft.events.append(
         AttemptFailed(visit.id, attempt.number, error, draft.at_us + fact.retry_delay_ms * 1000)
@@ -112,24 +91,7 @@ def _failed_for_good(draft: Draft, visit: Visit, attempt: Attempt, error: Error)
 def _said_lost(draft: Draft, visit: Visit, attempt: Attempt, fact: ResponseReceived) -> Decided:
     # `idle` about one attempt: the bot has written it down as stopped before it answered (section 6)
     why = "stopped" if fact.kind is ResponseKind.IDLE else fact.kind.value
-    return _lose(draft, visit, attempt, why, drains=False)
-
-
-def _lose(draft: Draft, visit: Visit, attempt: Attempt, why: str, *, drains: bool) -> Decided:
-    draft.events.append(AttemptLost(visit.id, attempt.number, why, drains))
-    choices: tuple[Choice, ...] = (Choice.RETRY, Choice.SKIP, Choice.FAIL)
-    if visit.result() is not None:
-        choices += (Choice.TAKE_RESULT,)
-    node = draft.workflow.graph.nodes[visit.node]
-    trouble = Trouble(
-        IncidentKind.LOST,
-        choices,
-        f"attempt {attempt.number} of node {node!r} is lost{_by_whom(attempt)} ({why}): it may have been carried out;"
-        " look, then retry it, skip it with an output, or fail it",
-        {"attempt": attempt.number, "bot": attempt.bot, "why": why},
-    )
-    draft.open_incident(trouble, visit=visit.id)
-    return tuple(draft.events)
+    return lose(draft, visit, attempt, why, drains=False)
 
 
 def _stale(draft: Draft, visit: Visit, attempt: Attempt, _fact: ResponseReceived) -> Decided:
@@ -150,7 +112,7 @@ def _conflict(draft: Draft, visit: Visit, attempt: Attempt, _fact: ResponseRecei
     trouble = Trouble(
         IncidentKind.CONFLICT,
         (Choice.RETRY, Choice.SKIP, Choice.FAIL),
-        f"attempt {attempt.number} of node {node!r} is known{_by_whom(attempt)} with another input;"
+        f"attempt {attempt.number} of node {node!r} is known{by_whom(attempt)} with another input;"
         " find out what was done, then retry it, skip it with an output, or fail it",
         {"attempt": attempt.number, "bot": attempt.bot, "input_hash": visit.input_hash},
     )
@@ -197,7 +159,3 @@ def _bad_output(size: int | None) -> Error:
         "output_too_large",
         f"the output has {size} bytes, the limit is {MAX_OUTPUT_BYTES}; return large values by reference",
     )
-
-
-def _by_whom(attempt: Attempt) -> str:
-    return f" on bot {attempt.bot!r}" if attempt.bot is not None else ""
