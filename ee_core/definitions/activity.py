@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ee_core.definitions.members import CODE_MISSING, wrong_type
 from ee_core.model.workflow import Activity, BotSelector, Retry, Timeouts
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from ee_core.definitions.draft import Places
     from ee_core.definitions.members import Members
     from ee_core.model.ids import NodeId
+    from ee_core.model.workflow import OnLost
 
-KEYS: Final = ("activity", "with", "bot", "timeout", "retry")
+KEYS: Final = ("activity", "with", "bot", "timeout", "retry", "on_lost", "lost_attempts")
 
 _MAX_ATTEMPTS: Final = 1000
 
@@ -37,6 +38,8 @@ def read_activity(members: Members, places: Places, node: NodeId, *, fail_job: b
         timeouts=_read_timeouts(members),
         retry=_read_retry(members),
         fail_job=fail_job,
+        on_lost=_read_on_lost(members, places, node),
+        lost_attempts=members.whole("lost_attempts", 3, least=1, most=_MAX_ATTEMPTS),
     )
 
 
@@ -57,12 +60,13 @@ def _read_timeouts(members: Members) -> Timeouts:
     timeouts = members.mapping("timeout", "a timeout")
     if timeouts is None:
         return default
-    timeouts.check_keys(("bot", "accept", "heartbeat", "run"))
+    timeouts.check_keys(("bot", "accept", "heartbeat", "run", "ask"))
     return Timeouts(
         bot_ms=timeouts.duration_ms("bot", default.bot_ms),
         accept_ms=timeouts.duration_ms("accept", default.accept_ms) or default.accept_ms,
         heartbeat_ms=timeouts.duration_ms("heartbeat", default.heartbeat_ms) or default.heartbeat_ms,
         run_ms=timeouts.duration_ms("run", default.run_ms),
+        ask_ms=timeouts.duration_ms("ask", default.ask_ms) or default.ask_ms,
     )
 
 
@@ -71,12 +75,21 @@ def _read_retry(members: Members) -> Retry:
     retry = members.mapping("retry", "a retry")
     if retry is None:
         return default
-    retry.check_keys(("attempts", "delay", "backoff", "max_delay"))
+    retry.check_keys(("attempts", "delay", "backoff", "max_delay", "on"))
     if not retry.values:
-        wrong_type(members.report, retry.item, "retry", "attempts, delay, backoff or max_delay")
+        wrong_type(members.report, retry.item, "retry", "attempts, delay, backoff, max_delay or on")
     return Retry(
         attempts=retry.whole("attempts", default.attempts, least=1, most=_MAX_ATTEMPTS),
         delay_ms=retry.duration_ms("delay", default.delay_ms) or default.delay_ms,
         backoff=float(retry.number("backoff", default.backoff, least=1, most=1000)),
         max_delay_ms=retry.duration_ms("max_delay", default.max_delay_ms) or default.max_delay_ms,
+        on=retry.words("on"),
     )
+
+
+def _read_on_lost(members: Members, places: Places, node: NodeId) -> OnLost:
+    found = members.values.get("on_lost")
+    if found is None:
+        return ""
+    places.on_lost[node] = found.place
+    return cast("OnLost", members.choice("on_lost", ("incident", "retry", "ask")))

@@ -1,6 +1,6 @@
 """Bindings: which activity type of ours does what an activity id of an export file stands for, and with what input.
 
-A mapping, YAML or JSON: ``<activity id>: {activity, with, bot, timeout, retry}``. It is merged at load and part of
+A mapping, YAML or JSON: ``<activity id>: {activity, with, bot, timeout, retry, on_lost, lost_attempts}``. It is merged at load and part of
 the content and its hash. An id that nothing binds leaves its node without a type: a job opens an incident there.
 
 ======== ==========================================================================

@@ -11,6 +11,8 @@ code     meaning
 ======== ==========================================================================
 EE-W401  nothing here serves the activity type (a warning)
 EE-W402  a StatelessActivity is bound to a type that needs a bot
+EE-W403  a lost attempt is repeated, though the type is not idempotent (a warning)
+EE-W404  no ledger can be asked about a lost attempt: no bot does it (a warning)
 ======== ==========================================================================
 """
 
@@ -142,7 +144,23 @@ def _resolve(
         report.error("EE-W402", place, message, "bind it to a stateless type, or make it an Activity")
     # who names a bot wants one, also for a type that needs none
     stateless = stateless and activity.bot == BotSelector()
-    return msgspec.structs.replace(activity, stateless=stateless, idempotent=idempotent)
+    resolved = msgspec.structs.replace(activity, stateless=stateless, idempotent=idempotent)
+    _warn_on_lost(node, resolved, draft, report)
+    if resolved.on_lost == ("retry" if idempotent else "incident"):
+        return msgspec.structs.replace(resolved, on_lost="")  # as if it had been left out
+    return resolved
+
+
+def _warn_on_lost(node: Node, activity: Activity, draft: Draft, report: Report) -> None:
+    place = draft.places.on_lost.get(node.id) or draft.places.of(node.id)
+    if activity.on_lost == "retry" and not activity.idempotent:
+        message = (
+            f"a lost attempt may have been carried out, and {activity.type!r} is not known to be idempotent"
+        )
+        report.warn("EE-W403", place, message, "write on_lost: ask or incident if twice does harm")
+    elif activity.on_lost == "ask" and activity.stateless:
+        message = f"no bot does {activity.type!r}, so there is no ledger to ask"
+        report.warn("EE-W404", place, message, "write on_lost: incident or retry, or select a bot")
 
 
 def _report_soundness(draft: Draft, report: Report) -> None:

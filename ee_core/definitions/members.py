@@ -150,6 +150,25 @@ class Members:
         inner = self.mapping(key, key)
         return {name: inner.text(name) for name in inner.values} if inner else {}
 
+    def words(self, key: str) -> tuple[str, ...]:
+        """Return a member that is a list of words, at least one; what is none of them is reported."""
+        found = self.values.get(key)
+        if found is None:
+            return ()
+        hint = f"write {key}: [one, another], or leave it out"
+        if not isinstance(found.value, list):
+            wrong_type(self.report, found, key, "a list", hint)
+            return ()
+        if not found.value:
+            self.report.error(CODE_VALUE, found.place, f"{key} is empty; expected at least one word", hint)
+        words = []
+        for item in found.value:
+            if isinstance(item.value, str) and item.value:
+                words.append(item.value)
+            else:
+                wrong_type(self.report, item, f"a member of {key}", "a word", hint)
+        return tuple(words)
+
 
 def _parse_ms(text: str) -> int | None:
     match = _DURATION.fullmatch(text)

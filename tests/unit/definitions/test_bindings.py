@@ -91,3 +91,12 @@ def test_bindings_of_a_native_workflow_are_refused(fail_text):
     text = "ee: 1\nname: w\nstart: a\nnodes: {a: {end: succeeded}}\n"
 
     assert [each.code for each in fail_text(text, bindings=BOUND)] == ["EE-W232"]
+
+
+def test_bindings_say_what_follows_a_loss(load_text):
+    text = b"order-1: {activity: sap.post, on_lost: ask, lost_attempts: 2, retry: {on: [busy]}, timeout: {ask: 5s}}"
+
+    activity = load_text(EXPORT, "w.json", bindings=text).workflow.nodes[1].activity
+
+    assert (activity.on_lost, activity.lost_attempts, activity.retry.on) == ("ask", 2, ("busy",))
+    assert activity.timeouts.ask_ms == 5000

@@ -254,6 +254,12 @@ FAULTS = {
     "retry without attempts": (nodes("a: {activity: noop, retry: {attempts: 0}, next: z}\nz: {end: succeeded}"), "EE-W204", 5, "attempts is 0", ""),
     "retry that is half": (nodes("a: {activity: noop, retry: {attempts: 1.5}, next: z}\nz: {end: succeeded}"), "EE-W203", 5, "a whole number", ""),
     "backoff below one": (nodes("a: {activity: noop, retry: {backoff: 0.5}, next: z}\nz: {end: succeeded}"), "EE-W204", 5, "backoff is 0.5", ""),
+    "codes that are none": (nodes("a: {activity: noop, retry: {on: busy}, next: z}\nz: {end: succeeded}"), "EE-W203", 5, "on is text; expected a list", "on: [one, another]"),
+    "no codes": (nodes("a: {activity: noop, retry: {on: []}, next: z}\nz: {end: succeeded}"), "EE-W204", 5, "on is empty", "leave it out"),
+    "code that is a number": (nodes("a: {activity: noop, retry: {on: [404]}, next: z}\nz: {end: succeeded}"), "EE-W203", 5, "a member of on is a number", ""),
+    "on_lost": (nodes("a: {activity: noop, on_lost: retyr, next: z}\nz: {end: succeeded}"), "EE-W204", 5, "on_lost is 'retyr'", "'retry'"),
+    "no lost attempts": (nodes("a: {activity: noop, lost_attempts: 0, next: z}\nz: {end: succeeded}"), "EE-W204", 5, "lost_attempts is 0", ""),
+    "asking for a number": (nodes("a: {activity: noop, timeout: {ask: 5}, next: z}\nz: {end: succeeded}"), "EE-W203", 5, "ask is a number", "30s"),
     "yaml 1.1 truth": (nodes("a: {activity: noop, fail_job: no, next: z}\nz: {end: succeeded}"), "EE-W203", 5, "expected true or false", ""),
     "label that is a number": (nodes("a: {activity: noop, bot: {labels: {x: 1}}, next: z}\nz: {end: succeeded}"), "EE-W203", 5, "x is a number", "quote it"),
     "input type": (HEAD + "inputs: {n: {type: int}}\nnodes: {a: {end: succeeded}}\n", "EE-W204", 4, "'int'", "'integer'"),
@@ -312,3 +318,41 @@ def test_all_faults_are_told_at_once(fail_text, data):
 
     assert len(found) == 9
     assert [(each.line, each.column) for each in found] == sorted((each.line, each.column) for each in found)
+
+
+def test_what_follows_a_loss_is_read(load_text):
+    keys = "on_lost: ask, lost_attempts: 5, retry: {attempts: 2, on: [busy, timeout]}, timeout: {ask: 1m}"
+
+    definition = load_text(nodes(f"a: {{activity: sap.post, {keys}, next: z}}\nz: {{end: succeeded}}"))
+
+    activity = definition.workflow.nodes[0].activity
+    assert (activity.on_lost, activity.lost_attempts) == ("ask", 5)
+    assert activity.retry == Retry(attempts=2, on=("busy", "timeout"))
+    assert activity.timeouts == Timeouts(ask_ms=60_000)
+    assert definition.diagnostics == ()
+
+
+@pytest.mark.parametrize(("kind", "word"), [("sap.post", "incident"), ("noop", "retry")])
+def test_what_would_follow_a_loss_anyhow_changes_no_hash(load_text, kind, word):
+    text = "a: {{activity: {}, next: z{}}}\nz: {{end: succeeded}}"
+
+    said = load_text(nodes(text.format(kind, f", on_lost: {word}, lost_attempts: 3, timeout: {{ask: 30s}}")))
+
+    assert said.hash == load_text(nodes(text.format(kind, ""))).hash
+
+
+@pytest.mark.parametrize(
+    ("keys", "code", "word"),
+    [
+        ("activity: sap.post, on_lost: retry", "EE-W403", "not known to be idempotent"),
+        ("activity: http, with: {method: POST}, on_lost: retry", "EE-W403", "'http'"),
+        ("activity: http, with: {method: POST}, on_lost: ask", "EE-W404", "no ledger to ask"),
+        ("activity: noop, on_lost: ask", "EE-W404", "'noop'"),
+    ],
+)
+def test_a_loss_that_surprises_is_a_warning_where_it_was_written(load_text, keys, code, word):
+    (found,) = load_text(nodes(f"a: {{{keys}, next: z}}\nz: {{end: succeeded}}")).diagnostics
+
+    assert (found.code, found.severity, found.line) == (code, "warning", 5)
+    assert found.column == len("  a: {") + keys.index("on_lost: ") + len("on_lost: ") + 1
+    assert word in found.message
