@@ -9,6 +9,7 @@ from ee_core.engine.traffic import WatchedBroker
 from ee_core.errors import EngineError
 from ee_core.model.events import Error, IncidentOpened
 from ee_core.model.job import AttemptStatus
+from ee_core.model.retry import covers
 from ee_core.registry import add_headers, admit_job, choose_bot, choose_retry
 
 if TYPE_CHECKING:
@@ -58,10 +59,12 @@ class EngineHooks:
             return None
         view = view_visit(job, visit)
         failures = 1 + sum(attempt.status is AttemptStatus.FAILED for attempt in visit.attempts)
-        if failures >= view.retry.attempts:
+        error = fact.error or Error("failed", "")
+        # what the workflow rules out is no question for a hook; that an author called it permanent may be
+        if failures >= view.retry.attempts or not covers(view.retry, error.code, retryable=None):
             return None
         attempt = FailedAttempt(fact.attempt, failures, fact.retryable, fact.retry_after_ms, fact.bot)
-        answer = choose_retry(self._calls, view, attempt, fact.error or Error("failed", ""))
+        answer = choose_retry(self._calls, view, attempt, error)
         return None if isinstance(answer, GiveUp) else answer
 
     def saw_records(self, job: Job, records: Sequence[Record], summary: JobSummary) -> None:

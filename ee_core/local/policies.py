@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ee_core.contracts.hooks import GIVE_UP, Hold
 from ee_core.hookspecs import hookimpl
 from ee_core.local.counts import CoreCounts
-from ee_core.model.retry import delay_ms, give_up
+from ee_core.model.retry import covers, delay_ms, give_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         GiveUp,
         VisitView,
     )
+    from ee_core.model.events import Error
     from ee_core.model.ids import BotId, JobId, VisitId
 
 
@@ -36,8 +37,9 @@ class CorePolicies(CoreCounts):
         self._max_open_jobs = max_open_jobs
 
     @hookimpl(trylast=True)
-    def ee_choose_retry(self, visit: VisitView, attempt: FailedAttempt) -> int | GiveUp:
-        if attempt.retryable is False or give_up(visit.retry, attempt.failures):
+    def ee_choose_retry(self, visit: VisitView, attempt: FailedAttempt, error: Error) -> int | GiveUp:
+        is_covered = covers(visit.retry, error.code, retryable=attempt.retryable)
+        if not is_covered or give_up(visit.retry, attempt.failures):
             return GIVE_UP
         # half to all of the delay, so that attempts which failed together do not come back together
         delay = delay_ms(visit.retry, attempt.failures, self._env.uniform(0.5, 1.0))

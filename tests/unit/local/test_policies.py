@@ -106,3 +106,13 @@ def test_messages_are_counted_by_what_they_are_not_by_whom_they_name(env) -> Non
 
     key = (Direction.OUT, MessageOutcome.PUBLISHED, "activity.execute")
     assert (core.messages[key], core.message_bytes[key], len(core.messages)) == (2, 15, 2)
+
+
+@pytest.mark.parametrize("retryable", [None, True, False])
+@pytest.mark.parametrize(("code", "is_retried"), [("busy", True), ("broken", False)])
+def test_where_the_workflow_names_codes_they_alone_count(env, retryable, code, is_retried) -> None:
+    view = visit(attempts=3, on=("busy",))
+
+    answer = choose_retry(hooks(env), view, FailedAttempt(1, 1, retryable=retryable), Error(code, "t"))
+
+    assert (answer is not GIVE_UP) is is_retried
