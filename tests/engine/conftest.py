@@ -282,10 +282,8 @@ class Script:
             await self._spend(context, script)
         except asyncio.CancelledError:
             life = _LIFE.get()
-            if "stubborn" not in script or (life is not None and life.is_dead):
-                note("died" if life is not None and life.is_dead else "stopped")
-                raise
-            await asyncio.sleep(script["stubborn"])
+            note("died" if life is not None and life.is_dead else "stopped")
+            raise
         if context.attempt <= script.get("fail", 0):
             note("failed")
             raise _error(script.get("advice", ""), context.attempt)
@@ -293,11 +291,16 @@ class Script:
         return script.get("output", {"visit": context.visit, "input": value})
 
     async def _spend(self, context: Any, script: dict[str, Any]) -> None:
-        if script.get("hang"):
-            await asyncio.get_running_loop().create_future()
         if "progress" in script:
             context.progress(script["progress"], "on the way")
-        await asyncio.sleep(script.get("seconds", 0))
+        try:
+            if script.get("hang"):
+                await asyncio.get_running_loop().create_future()
+            await asyncio.sleep(script.get("seconds", 0))
+        except asyncio.CancelledError:
+            if "stubborn" not in script:
+                raise
+            await asyncio.sleep(script["stubborn"])
 
     def _note(self, context: Any) -> Callable[[str], None]:
         life = _LIFE.get()
