@@ -136,8 +136,12 @@ class Slot:
         key = AttemptKey.of(cancel)
         known = self._ledger.find(key)
         verdict = judge_cancel(known, fence=cancel.fence, running=self._running_key)
+        bound = cancel.fence or HIGHEST_FENCE
+        if verdict is Verdict.REPEAT and known is not None and known.fence is None and known.bound < bound:
+            # known from a question only, and this promise reaches further than that one
+            known = replace(known, bound=bound)
+            self._ledger.put(known)
         if verdict is Verdict.RECORD_STOP:
-            bound = cancel.fence or HIGHEST_FENCE
             known = Entry(key=key, fence=cancel.fence, bound=bound, reply_to=cancel.reply_to)
             known = self._finish(known, _NEVER)
         return self._rule(verdict, key, cancel.fence, known)

@@ -111,6 +111,19 @@ def test_question_does_not_shorten_what_a_cancel_without_fence_promised():
         assert ledger.find(KEY) is not None, "a request of lease 4 would be started"
 
 
+def test_a_cancel_without_fence_promises_more_than_the_question_before_it():
+    env = SystemEnv()
+    with open_ledger(IN_MEMORY, bot="b", env=env) as ledger:
+        slot = Slot(ledger, instance="one", env=env)
+        slot.take_query(BotQuery(lease=1, job="j", visit="a#1", attempt=1, reply_to="r"))
+        slot.take_query(BotQuery(lease=2, reply_to="r"))
+        slot.take_cancel(ActivityCancel(job="j", visit="a#1", attempt=1, reply_to="r"))
+
+        ledger.compact(env.now() + 1, keep_us=0)
+
+        assert ledger.find(KEY) is not None, "a request of lease 2 would be started"
+
+
 visits = st.sampled_from(["a#1", "a#2", "b#1", "c#1"])
 attempts = st.integers(1, 2)
 fences = st.builds(Fence, st.integers(1, 4), st.integers(0, 3))
@@ -127,6 +140,7 @@ class SlotMachine(RuleBasedStateMachine):
         self.started: list[tuple[AttemptKey, Fence]] = []
         self.running: AttemptKey | None = None
         self.said: dict[AttemptKey, str] = {}
+        self.fences: dict[AttemptKey, Fence] = {}  # an assignment's fence never changes
         self.proved_idle: dict[AttemptKey, Fence] = {}  # with the highest fence that the asker can mean
         self.start_process()
 
@@ -143,6 +157,9 @@ class SlotMachine(RuleBasedStateMachine):
     @rule(visit=visits, attempt=attempts, fence=fences, value=inputs)
     def request(self, visit, attempt, fence, value):
         key = AttemptKey("j", visit, attempt)
+        if self.ledger.find(key) is None:
+            # another fence for a known attempt is a conflict; of a forgotten one only the engine can keep to it
+            fence = self.fences.setdefault(key, fence)
         ruling = self.slot.take_request(
             ActivityRequest(
                 job="j",
