@@ -113,27 +113,21 @@ def make_schema() -> str:
 
 def _describe(model: type[BaseModel]) -> list[str]:
     schema = model.model_json_schema()
-    required = set(schema.get("required", ()))
+    required = schema.get("required", ())
     notes = _notes(model)
     rows = [
         (
             code(name),
             _type(member),
-            "" if name in required else _default(member),
+            "must be given" if name in required else _default(member),
             markdown(notes.get(name, "")),
         )
         for name, member in schema["properties"].items()
         if name != "v"
     ]
-    parsed = parse_docstring(model.__doc__)
-    parts = [f"### {model.__name__}", markdown(parsed.summary)]
+    parts = [f"### {model.__name__}", markdown(parse_docstring(model.__doc__).summary)]
     if rows:
-        parts.append(
-            table(
-                ("field", "type", "default", "meaning"),
-                [(n, t, "must be given" if n.strip("`") in required else d, m) for n, t, d, m in rows],
-            )
-        )
+        parts.append(table(("field", "type", "default", "meaning"), rows))
     return [*parts, f"```json\n{_example(model)}\n```"]
 
 
