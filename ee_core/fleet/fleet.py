@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ee_core.contracts.hooks import BotView, VisitView
-from ee_core.errors import EngineError, LockLostError
+from ee_core.errors import ConflictError, EngineError, LockLostError
 from ee_core.fleet.leases import Leases
 from ee_core.fleet.lines import Lines
+from ee_core.fleet.quarantine import Quarantine
 from ee_core.fleet.roster import Roster, to_requirement
 from ee_core.fleet.seats import BotState, Seat
 from ee_core.model.facts import BotFound, BotGranted, BotMissing
@@ -74,6 +75,7 @@ class BotRow:
     job: str
     visit: str
     stateless: bool
+    reason: str = ""  # why it is quarantined
 
 
 class Fleet:
@@ -95,6 +97,8 @@ class Fleet:
         self.roster = Roster()
         self._seats: dict[BotId, Seat] = {}
         self._lines = Lines()
+        self._lock = lock
+        self._quarantine = Quarantine(self._match_soon)
         self._env = env
         self._tell = tell
         self._choose = choose
@@ -107,6 +111,7 @@ class Fleet:
             send=send,
             address=address,
             on_change=self._lease_changed,
+            on_record=self._quarantine.note,
         )
         self._tasks: asyncio.TaskGroup | None = None
         self._match_due = False
@@ -120,6 +125,7 @@ class Fleet:
             self._tasks = tasks
             await self._leases.make_key()
             tasks.create_task(self._leases.keep_alive(self._key_lost), name="fleet-key")
+            tasks.create_task(self._quarantine.follow(self._lock), name="fleet-quarantine")
             self._match_soon()
             self.started.set()
             try:
@@ -163,6 +169,36 @@ class Fleet:
             seat.last_used_us = self._env.now()
             self._match_soon()
 
+    async def quarantine(self, bot: BotId, occupant: Occupant, reason: str) -> str | None:
+        """Let nobody use a bot that had no word for an attempt in time; returns when the lock says so.
+
+        Returns:
+            The reason in the lock, by an earlier attempt's perhaps; None when the bot is not draining for this
+            attempt any more, or has proved idle to another engine.
+
+        Raises:
+            LockHeldError: Another engine has it.
+        """
+        seat = self._seat(bot)
+        known = self._quarantine.reason(bot)
+        if known is not None or not seat.occupants.get(occupant):
+            return known
+        await self._leases.quarantine(seat, reason)
+        self._match_soon()
+        return self._quarantine.reason(bot)
+
+    async def pardon(self, bot: BotId) -> None:
+        """Let a quarantined bot be used again, on an operator's word and once it proves idle.
+
+        Raises:
+            ConflictError: It is not quarantined.
+            LockError: The lock did not let it go.
+        """
+        if bot not in self._quarantine:
+            quarantined = ", ".join(self._quarantine.bots())
+            raise ConflictError(f"bot {bot!r} is not quarantined; quarantined are: {quarantined or 'none'}")
+        self._quarantine.note(await self._leases.pardon(self._seat(bot)))
+
     # -- what bots say -------------------------------------------------------------------------------------
 
     def saw(self, hello: BotHello) -> None:
@@ -198,21 +234,38 @@ class Fleet:
         """Say what bot a visit waits for, and who that could be."""
         needs = to_requirement(wait.activity, wait.selector, wait.same_as)
         fitting = sorted(p.bot for p in self.roster if not p.stateless and needs.admits(p))
-        shown = ", ".join(f"{bot} ({self._seat(bot).state().value})" for bot in fitting[:8])
+        shown = ", ".join(f"{bot} ({self._state(bot).value})" for bot in fitting[:8])
         return f"{needs.describe()}: {shown or 'none is there'}"
 
     def rows(self) -> list[BotRow]:
         """Return all bots and workers, by id."""
         rows = []
-        for presence in sorted(self.roster, key=lambda p: p.bot):
-            seat = self._seats.get(presence.bot)
+        for bot in sorted({presence.bot for presence in self.roster} | set(self._quarantine.bots())):
+            presence, seat = self.roster.find(bot), self._seats.get(bot)
             job, visit, _ = next(iter(seat.occupants), ("", "", 0)) if seat else ("", "", 0)
-            state = seat.state() if seat else BotState.FREE
-            if seat and seat.lease is None and seat.denied_until_s > self._now_s():
-                state = BotState.LOCKED
-            kinds = tuple(sorted(presence.activities))
-            rows.append(BotRow(presence.bot, state, kinds, presence.labels, job, visit, presence.stateless))
+            rows.append(
+                BotRow(
+                    bot,
+                    self._state(bot),
+                    tuple(sorted(presence.activities)) if presence else (),
+                    presence.labels if presence else {},
+                    job,
+                    visit,
+                    presence is not None and presence.stateless,
+                    self._quarantine.reason(bot) or "",
+                )
+            )
         return rows
+
+    def _state(self, bot: BotId) -> BotState:
+        seat = self._seats.get(bot)
+        if bot in self._quarantine:
+            return BotState.QUARANTINED
+        if seat is None:
+            return BotState.FREE
+        if seat.lease is None and seat.denied_until_s > self._now_s():
+            return BotState.LOCKED
+        return seat.state()
 
     # -- matching ------------------------------------------------------------------------------------------
 
@@ -238,7 +291,7 @@ class Fleet:
 
     def _is_usable(self, seat: Seat) -> bool:
         presence = self.roster.find(seat.bot)
-        return presence is not None and not presence.leaving
+        return presence is not None and not presence.leaving and seat.bot not in self._quarantine
 
     def _admits(self, needs: Requirement, seat: Seat) -> bool:
         presence = self.roster.find(seat.bot)
@@ -286,6 +339,8 @@ class Fleet:
             seat = self._seat(presence.bot)
             if seat.taking or seat.lease is not None or seat.denied_until_s > now:
                 continue
+            if seat.condemned or seat.bot in self._quarantine:
+                continue
             is_wanted = not presence.leaving and any(needs.admits(presence) for needs in wanted)
             if seat.occupants or is_wanted:
                 seat.taking = True
@@ -331,7 +386,8 @@ class Fleet:
 
     def _tell_missing(self) -> None:
         """Tell visits that no living bot fits, and those told so that one has come."""
-        there = {needs: self.roster.has_bot(needs) for needs in self._lines.requirements()}
+        unusable = set(self._quarantine.bots())
+        there = {needs: self.roster.has_bot(needs, unusable) for needs in self._lines.requirements()}
         for want in list(self._lines):
             is_there = there.get(want.needs, False)
             if is_there == (not want.missing_told):
@@ -357,7 +413,10 @@ class Fleet:
             )
 
     def _missing_text(self, needs: Requirement) -> str:
-        return f"no living bot serves {needs.describe()}; {self.roster.describe()}; start one with `eectl bot run FILE`"
+        who = self.roster.describe()
+        if quarantined := self._quarantine.bots():
+            who += f", of which quarantined: {', '.join(quarantined)} (`eectl bot release`)"
+        return f"no living bot serves {needs.describe()}; {who}; start one with `eectl bot run FILE`"
 
     async def _give_back_idle(self) -> None:
         horizon = self._now_s() - _IDLE_S

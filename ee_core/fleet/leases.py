@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ee_core.contracts.env import Env
-    from ee_core.contracts.lock import Lease, LockProvider
+    from ee_core.contracts.lock import Lease, LockProvider, LockRecord
     from ee_core.fleet.roster import Roster
     from ee_core.fleet.seats import Seat
     from ee_core.messages.activity import ActivityResponse
@@ -62,6 +62,7 @@ class Leases:
 
     Args:
         on_change: Called when a seat has become free, or may not be had.
+        on_record: Called with the record of a bot that was quarantined.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Leases:
         send: SendToBot,
         address: BotAddress,
         on_change: Callable[[Seat], None],
+        on_record: Callable[[LockRecord], None],
     ) -> None:
         self._lock = lock
         self._engine = engine
@@ -82,6 +84,7 @@ class Leases:
         self._send = send
         self._address = address
         self._on_change = on_change
+        self._on_record = on_record
         self._key_until_s = float("inf")  # on the boot clock; after it the key may be gone
         self._answers: dict[BotId, asyncio.Queue[ActivityResponse]] = {}
 
@@ -95,7 +98,8 @@ class Leases:
         """Take the lock and claim the bot; ends when the seat is held, denied, or the bot is gone."""
         seat.taking = True
         try:
-            await self._take(seat)
+            async with seat.guard:
+                await self._take(seat)
         except LockHeldError as error:
             seat.denied_until_s = asyncio.get_running_loop().time() + _DENIED_S
             _log.info(
@@ -132,13 +136,14 @@ class Leases:
         presence = self._roster.find(seat.bot)
         if presence is not None:
             floor = presence.highest.lease + 1
-        while seat.bot in (p.bot for p in self._roster):
+        while self._roster.find(seat.bot) is not None and not seat.condemned:
             if floor > self._env.now() + _MAX_AHEAD_US:
-                raise LockHeldError(f"bot {seat.bot!r} names a fence more than a day ahead; reset its ledger")
+                await self._write_quarantined(await self._lock_now(seat, 0), _too_high(floor - 1))
+                return
             lease = await self._lock_now(seat, floor)
             answer = await self._claim(seat, lease)
             if answer is None:
-                await self._lock.release(lease)
+                await self._release(seat, lease)
                 return
             if answer.highest.lease <= lease.record.lease:
                 seat.lease = await self._lock.write(lease, LeaseState.HELD)
@@ -147,7 +152,7 @@ class Leases:
                 seat.idle_since_s = asyncio.get_running_loop().time()
                 _log.info("bot %s is leased", seat.bot, extra={"action": "bot_leased", "bot": seat.bot})
                 return
-            await self._lock.release(lease)
+            await self._release(seat, lease)
             floor = answer.highest.lease + 1
 
     async def _lock_now(self, seat: Seat, floor: int) -> Lease:
@@ -166,7 +171,7 @@ class Leases:
         seat.claimed_s = asyncio.get_running_loop().time()
         number = lease.record.lease
         query = BotQuery(lease=number, reply_to=self._address.reply_to(seat.bot)).to_bytes()
-        while self._roster.find(seat.bot) is not None:
+        while self._roster.find(seat.bot) is not None and not seat.condemned:
             await self._try_send(self._address.query(seat.bot), query)
             answer = await self._next_answer(queue, number)
             if answer is None:
@@ -221,7 +226,7 @@ class Leases:
         if lease is None:
             return
         try:
-            await self._lock.release(lease)
+            await self._release(seat, lease)
         except LockError as error:
             _log.warning("bot %s was not given back: %s", seat.bot, error, extra={"action": "release_failed"})
 
@@ -234,6 +239,86 @@ class Leases:
             error,
             extra={"action": "lease_lost", "bot": seat.bot},
         )
+
+    # -- quarantine ------------------------------------------------------------------------------------------
+
+    async def quarantine(self, seat: Seat, reason: str) -> bool:
+        """Write into the lock that an operator must see to a bot; from here on no engine gets it.
+
+        Returns:
+            False when the lock says that the bot has proved idle since: nothing is known against it.
+
+        Raises:
+            LockHeldError: Another engine has it, or it is quarantined already.
+        """
+        seat.condemned = reason
+        try:
+            async with seat.guard:
+                lease, seat.lease = seat.lease, None
+                if lease is not None and await self._try_quarantine(lease, reason):
+                    return True
+                lease = await self._lock_now(seat, 0)
+                if lease.record.state is LeaseState.FREE:
+                    # its last holder knew it idle, or the records are lost: what is to be known, a claim will show
+                    await self._lock.release(await self._lock.write(lease, LeaseState.UNKNOWN))
+                    return False
+                return await self._try_quarantine(lease, reason)
+        finally:
+            seat.condemned = ""
+
+    async def pardon(self, seat: Seat) -> LockRecord:
+        """Take a quarantined bot back on an operator's word; whether it is idle a claim must show.
+
+        Raises:
+            LockHeldError: Another engine that lives has it.
+            LockUnavailableError: Not known; ask again.
+        """
+        async with seat.guard:
+            lease = await self._lock.take(
+                seat.bot, engine=self._engine, now_us=self._env.now(), floor=0, even_quarantined=True
+            )
+            await self._lock.release(lease)
+            return lease.record
+
+    async def _try_quarantine(self, lease: Lease, reason: str) -> bool:
+        try:
+            await self._write_quarantined(lease, reason)
+        except LockLostError as error:
+            _log.warning(
+                "the lease of bot %s was lost before it was quarantined: %s",
+                lease.record.bot,
+                error,
+                extra={"action": "lease_lost", "bot": lease.record.bot},
+            )
+            return False
+        return True
+
+    async def _write_quarantined(self, lease: Lease, reason: str) -> None:
+        written = await self._write_surely(lease, LeaseState.QUARANTINED, reason)
+        self._on_record(written.record)
+        try:
+            # so that whichever engine an operator asks can take it
+            await self._lock.release(written)
+        except LockError as error:
+            _log.warning(
+                "bot %s was not given back: %s", lease.record.bot, error, extra={"action": "release_failed"}
+            )
+
+    async def _write_surely(self, lease: Lease, state: LeaseState, reason: str) -> Lease:
+        while True:
+            try:
+                return await self._lock.write(lease, state, reason)
+            except LockUnavailableError as error:
+                _log.warning("the lock of bot %s is out of reach, trying again: %s", lease.record.bot, error)
+                await asyncio.sleep(_KEY_REPEAT_S)
+
+    async def _release(self, seat: Seat, lease: Lease) -> None:
+        """Give a bot back; one that somebody here waits for is not given back as idle."""
+        if seat.occupants:
+            lease = await self._lock.write(lease, LeaseState.UNKNOWN)
+        await self._lock.release(lease)
+
+    # -- the engine's key ------------------------------------------------------------------------------------
 
     async def make_key(self) -> None:
         """Make the engine's key, before anything is taken under it; repeats until it is made."""
@@ -265,3 +350,7 @@ class Leases:
             return False
         self._key_until_s = asked_s + TTL_S
         return True
+
+
+def _too_high(lease: int) -> str:
+    return f"it names a fence of lease {lease}, more than a day ahead of this clock; mend the clock, or give it a new ledger"

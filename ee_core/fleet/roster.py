@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ee_core.model.ids import BotId, Fence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from ee_core.messages.bots import BotHello
     from ee_core.model.workflow import BotSelector
@@ -126,9 +126,12 @@ class Roster:
         """Say whether a worker for stateless work of the type is there."""
         return any(p.stateless and not p.leaving and activity in p.activities for p in self._present.values())
 
-    def has_bot(self, wanted: Requirement) -> bool:
+    def has_bot(self, wanted: Requirement, unusable: Container[BotId] = ()) -> bool:
         """Say whether a bot that fits is there, busy or not."""
-        return any(not p.stateless and not p.leaving and wanted.admits(p) for p in self._present.values())
+        return any(
+            not p.stateless and not p.leaving and p.bot not in unusable and wanted.admits(p)
+            for p in self._present.values()
+        )
 
     def describe(self) -> str:
         """Return words for messages: who is there and what they serve."""

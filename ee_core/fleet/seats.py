@@ -6,6 +6,7 @@ The rule: a bot is free only when it is leased, answered its claim, and nobody s
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ class BotState(StrEnum):
     DRAINING = "Draining"  # may still work on an attempt that has ended
     UNKNOWN = "Unknown"  # taken over, has not answered its claim
     LOCKED = "Locked"  # another engine has it
+    QUARANTINED = "Quarantined"  # an operator must see to it
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class Seat:
     lease: Lease | None = None  # Held: the bot has answered the claim
     ledger: str = ""  # as the claim's answer said
     taking: bool = False  # a lease is being taken, or its claim is open
+    condemned: str = ""  # why it is about to be quarantined: an open claim gives way
+    guard: asyncio.Lock = field(default_factory=asyncio.Lock)  # one at a time takes its lock or condemns it
     claimed_s: float | None = None  # loop time at which the open claim was sent
     denied_until_s: float = 0.0  # another engine has it: do not ask again before
     granting: JobId | None = None  # a grant was told, its record is not durable yet
@@ -47,7 +51,8 @@ class Seat:
     @property
     def is_free(self) -> bool:
         """True when a visit may be assigned now."""
-        return self.lease is not None and not self.taking and self.granting is None and not self.occupants
+        is_ours = self.is_held and not self.condemned
+        return is_ours and self.granting is None and not self.occupants
 
     @property
     def is_held(self) -> bool:
