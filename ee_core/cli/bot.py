@@ -75,7 +75,39 @@ def list_bots(
     async def ask() -> int:
         async with connected(settings) as client:
             rows = await client.query(QueryJobs(what="bots"))
-        print_rows(rows, ("bot", "kind", "state", "activities", "labels", "job", "visit"), output)
+        print_rows(rows, ("bot", "kind", "state", "activities", "labels", "job", "visit", "reason"), output)
+        return 0
+
+    return run_async(ask())
+
+
+@bot.command("release")
+@click.argument("bot_id", metavar="ID")
+@click.option("--reason", metavar="TEXT", required=True, help="Why it may be used again; goes into the engine's log.")
+@click.option("--who", metavar="NAME", default=_user, help="Who says so; without it the user of this process.")
+@server_options
+@click.pass_context
+def release_bot(
+    context: click.Context,
+    bot_id: str,
+    reason: str,
+    who: str,
+    broker: str | None,
+    server: str | None,
+    namespace: str | None,
+) -> int:
+    """Let a quarantined bot be used again, after you have seen that it does nothing.
+
+    The engine asks it before it gives it work: a bot that still works on something stays Unknown until it is idle.
+    """
+    from ee_core.messages.jobs import QueryJobs
+
+    settings = read_settings(context, server_flags(broker, server, namespace))
+
+    async def ask() -> int:
+        async with connected(settings) as client:
+            await client.query(QueryJobs(what="release_bot", bot=bot_id, reason=reason, who=who))
+        say(f"bot {bot_id} is quarantined no more; see `eectl bot list`")
         return 0
 
     return run_async(ask())

@@ -313,9 +313,7 @@ def _to_command(context: click.Context, workflow: str, options: dict[str, Any]) 
         inputs = parse_inputs(options["pairs"], options["input_file"])
         return ExecuteJob(workflow=workflow, inputs=inputs, **common)
     registry = Registry(read_settings(context, _flags(options)), SystemEnv())
-    loaded = load_file(workflow, options["bindings"], registry)
-    for diagnostic in loaded.definition.diagnostics:
-        say(diagnostic.render())
+    loaded = load_file(workflow, options["bindings"], registry)  # its warnings are for `workflow check`
     inputs = parse_inputs(options["pairs"], options["input_file"], loaded.definition.workflow)
     return ExecuteJob(workflow=loaded.content, bindings=loaded.bindings, inputs=inputs, **common)
 

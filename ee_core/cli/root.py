@@ -25,6 +25,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "bot": "ee_core.cli.bot:bot",
     "engine": "ee_core.cli.engine:engine",
     "plugin": "ee_core.cli.plugin:plugin",
+    "demo": "ee_core.cli.demo:demo",
 }
 
 
