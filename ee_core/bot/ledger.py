@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from ee_core.bot.entry import AttemptKey, Entry
 from ee_core.errors import LedgerError
@@ -200,16 +200,20 @@ class Ledger:
             raise LedgerError(f"ledger {self._place} cannot be used: {error}") from error
 
 
-def open_ledger(place: str | Path, *, bot: str, env: Env) -> Ledger:
+AnyLedger = TypeVar("AnyLedger", bound=Ledger)
+
+
+def open_ledger(place: str | Path, *, bot: str, env: Env, kind: type[AnyLedger] = Ledger) -> AnyLedger:  # type: ignore[assignment]  # a default for a type variable
     """Open a bot's ledger, made if it is not there.
 
     Args:
         place: A file on a local disk, whose folder exists, or `IN_MEMORY`.
+        kind: What to make: a class of its own in a simulation.
 
     Raises:
         LedgerError: Another process has it open, it belongs to another bot, or it is damaged.
     """
-    ledger = Ledger(_connect(str(place), bot), f"{str(place)!r}")
+    ledger = kind(_connect(str(place), bot), f"{str(place)!r}")
     try:
         ledger._prepare(bot, env.new_id())
     except BaseException:

@@ -24,7 +24,7 @@ from ee_core.registry.listing import HOOKS, Entry, find_conflicts, list_entries,
 from ee_core.registry.loading import OPEN_HOOKS, check_driver, check_module, load_module, new_manager
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
     import pluggy
@@ -86,16 +86,24 @@ class Registry:
         settings: Says which plugins are disabled, and what activity types and expression languages are told.
         env: Handed to activity types; its boot time paces reports.
         core: The core's own implementations of asking hooks; they answer last.
+        entries: What counts as installed; None for what is.
     """
 
-    def __init__(self, settings: Settings, env: Env, *, core: object | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        env: Env,
+        *,
+        core: object | None = None,
+        entries: Sequence[Entry] | None = None,
+    ) -> None:
         self._settings = settings
         self._env = env
         self._drivers = new_manager()
         self._activities: dict[str, ActivityType | None] = {}
         self._languages: dict[str, Language] = {}
         self._warned: set[str] = set()
-        entries = list_entries()
+        entries = list_entries() if entries is None else entries
         self._places = {(entry.group, entry.value) for entry in entries}
         self._plugins = [_Plugin(entry) for entry in entries]
         self._disable(settings.plugins.disabled)

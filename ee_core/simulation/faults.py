@@ -1,0 +1,118 @@
+"""What can go wrong in a simulation, and the chance that decides when.
+
+Faults are of two sorts. Those with a *rate* strike a single call now and then: a message is lost, a commit's answer
+does not come. They are applied by the decorators `faulty_broker`, `faulty_journal`, `faulty_lock` and
+`faulty_ledger`, which ask `Faults.hits`. The others are *strokes* at an instant, such as the death of an engine, and
+are the world's.
+
+Every fault has a chance of its own, so leaving one out of a plan does not move the others.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Fault(StrEnum):
+    """What may happen."""
+
+    # messages, each with a rate
+    MESSAGE_LOST = "message_lost"
+    MESSAGE_DOUBLED = "message_doubled"
+    MESSAGE_DELAYED = "message_delayed"  # and so overtaken by others
+    MESSAGE_LATE = "message_late"  # a second copy comes long after
+    MESSAGE_GARBLED = "message_garbled"  # another one comes that nobody sent so
+    SEND_FAILED = "send_failed"  # refused, nothing sent
+    SEND_UNKNOWN = "send_unknown"  # sent, and the sender is told that it may not be
+    ACK_LOST = "ack_lost"  # what was settled comes again
+
+    # the journal's calls
+    COMMIT_FAILED = "commit_failed"  # nothing written
+    COMMIT_UNKNOWN = "commit_unknown"  # written, and the answer is lost
+    COMMIT_SLOW = "commit_slow"
+    COMMIT_LATE = "commit_late"  # given up, and it lands after that
+    JOURNAL_FAILED = "journal_failed"  # another call than a commit
+
+    # the lock's and the ledger's
+    LOCK_FAILED = "lock_failed"  # nothing changed
+    LOCK_UNKNOWN = "lock_unknown"  # changed, and the answer is lost
+    LEDGER_FAILED = "ledger_failed"  # a bot's disk is full for a moment
+
+    # strokes
+    ENGINE_CRASH = "engine_crash"
+    CRASH_BEFORE_COMMIT = "crash_before_commit"
+    CRASH_AFTER_COMMIT = "crash_after_commit"
+    ENGINE_STOP = "engine_stop"  # as a service is stopped
+    ENGINE_PAUSE = "engine_pause"  # it stands still and goes on
+    ENGINE_RIVAL = "engine_rival"  # a second one starts while the first one runs, or stands still
+    BOT_CRASH = "bot_crash"
+    BOT_PAUSE = "bot_pause"
+    BOT_DISK_LOST = "bot_disk_lost"
+    BROKER_DOWN = "broker_down"  # out of reach for a while
+    BROKER_RESTART = "broker_restart"  # likewise, and what it had of `activity.*` is gone
+    JOURNAL_DOWN = "journal_down"
+    LOCK_DOWN = "lock_down"  # longer than an engine's key lives: it expires while work goes on
+    CLOCK_JUMP = "clock_jump"
+
+
+STROKES: Final = tuple(list(Fault)[list(Fault).index(Fault.ENGINE_CRASH) :])
+RATED: Final = tuple(list(Fault)[: list(Fault).index(Fault.ENGINE_CRASH)])
+
+
+class Faults:
+    """The weather: which faults may strike, and how often they did.
+
+    Args:
+        rates: Chance per call, by fault with a rate; those left out never strike.
+        on_hit: Told of each that struck.
+
+    Attributes:
+        hits_by: How often each struck.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        rates: Mapping[Fault, float] | None = None,
+        on_hit: Callable[[Fault, str], None] | None = None,
+    ) -> None:
+        self.hits_by: Counter[Fault] = Counter()
+        self._seed = seed
+        self._rates = dict(rates or {})
+        self._on_hit = on_hit
+        self._chances: dict[Fault, random.Random] = {}
+
+    def hits(self, fault: Fault, about: str = "") -> bool:
+        """Say whether a fault strikes now; `about` is for the trace."""
+        rate = self._rates.get(fault, 0.0)
+        if rate <= 0.0 or self.chance(fault).random() >= rate:
+            return False
+        self.note(fault, about)
+        return True
+
+    def note(self, fault: Fault, about: str = "") -> None:
+        """Count a fault that struck."""
+        self.hits_by[fault] += 1
+        if self._on_hit is not None:
+            self._on_hit(fault, about)
+
+    def chance(self, fault: Fault) -> random.Random:
+        """Return a fault's own chance, for what it does and for how long."""
+        found = self._chances.get(fault)
+        if found is None:
+            # by its name: a member's hash differs between processes
+            found = self._chances[fault] = random.Random(f"{fault.value}:{self._seed}")  # noqa: S311 - must repeat
+        return found
+
+    def calm(self) -> None:
+        """Let nothing strike from now on."""
+        self._rates.clear()
+
+
+CALM: Final = Faults(0)

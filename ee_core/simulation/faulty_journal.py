@@ -1,0 +1,154 @@
+"""A journal whose answers may be wrong in the ways that a real one's are: late, missing, or no.
+
+What it stores is what the journal behind it stores; nothing is ever damaged here. One stands before each engine's own
+journal, and lets nothing through once that engine's process is dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+from ee_core.errors import EngineError, JournalUnavailableError
+from ee_core.simulation.faults import Fault, Faults
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from types import TracebackType
+
+    from ee_core.contracts.journal import (
+        Entry,
+        JobFilter,
+        JobSummary,
+        Journal,
+        JournalTraits,
+        PartitionHead,
+        StoredCommit,
+    )
+    from ee_core.model.ids import JobId, WorkflowHash
+    from ee_core.simulation.life import Life
+
+_GIVEN_UP_S = 2.0  # a driver waits so long for an answer
+
+
+class JournalWeather:
+    """How the disk fares; one for all engines on it.
+
+    Attributes:
+        is_down: Nothing is written or read.
+        before_commit: Called with the engine's life before each commit; may end that life.
+        after_commit: Likewise when it is stored, and not answered yet.
+        late: Runs what lands after it was given up; outlives every engine.
+        writer: Whose write the store sees now.
+    """
+
+    def __init__(self, faults: Faults, late: Life) -> None:
+        self.faults = faults
+        self.late = late
+        self.is_down = False
+        self.writer: Life | None = None
+        self.before_commit: Callable[[Life], None] = lambda life: None
+        self.after_commit: Callable[[Life], None] = lambda life: None
+
+
+class FaultyJournal:
+    """Keeps the contract `Journal` as long as no fault is on."""
+
+    def __init__(self, inner: Journal, weather: JournalWeather, life: Life) -> None:
+        self._inner = inner
+        self._weather = weather
+        self._life = life
+
+    async def __aenter__(self) -> Self:
+        self._check("open")
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def traits(self) -> JournalTraits:
+        return self._inner.traits
+
+    @property
+    def store_id(self) -> str:
+        return self._inner.store_id
+
+    async def open_partition(self, partition: int) -> PartitionHead:
+        self._check("open_partition")
+        self._weather.writer = self._life
+        return await self._inner.open_partition(partition)
+
+    async def commit(self, head: PartitionHead, entries: Sequence[Entry]) -> PartitionHead:
+        weather, faults = self._weather, self._weather.faults
+        weather.before_commit(self._life)
+        self._check_up()
+        if faults.hits(Fault.COMMIT_SLOW):
+            await asyncio.sleep(faults.chance(Fault.COMMIT_SLOW).uniform(0.01, 3.0))
+            self._check_up()
+        if faults.hits(Fault.COMMIT_FAILED):
+            raise JournalUnavailableError("no space left on device")
+        if faults.hits(Fault.COMMIT_LATE):
+            weather.late.start(self._land(head, entries, faults.chance(Fault.COMMIT_LATE).uniform(0.5, 12.0)))
+            await asyncio.sleep(_GIVEN_UP_S)
+            raise JournalUnavailableError(f"no answer within {_GIVEN_UP_S} s; it may be written")
+        weather.writer = self._life
+        following = await self._inner.commit(head, entries)
+        weather.after_commit(self._life)
+        self._life.check(JournalUnavailableError)
+        if faults.hits(Fault.COMMIT_UNKNOWN):
+            raise JournalUnavailableError("the connection broke; it may be written")
+        return following
+
+    async def _land(self, head: PartitionHead, entries: Sequence[Entry], delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        self._weather.writer = self._life
+        try:
+            await self._inner.commit(head, entries)
+        except EngineError:
+            # refused, since somebody wrote there meanwhile: nobody is left who could be told
+            self._weather.faults.note(Fault.COMMIT_LATE, "refused")
+
+    def read(self, partition: int, *, after: int = 0) -> AsyncIterator[StoredCommit]:
+        self._check("read")
+        return self._inner.read(partition, after=after)
+
+    def history(self, job: JobId) -> AsyncIterator[bytes]:
+        self._check("history")
+        return self._inner.history(job)
+
+    def open_jobs(self, partition: int) -> AsyncIterator[JobId]:
+        self._check("open_jobs")
+        return self._inner.open_jobs(partition)
+
+    async def find_job(self, job: JobId) -> JobSummary | None:
+        self._check("find_job")
+        return await self._inner.find_job(job)
+
+    async def list_jobs(self, wanted: JobFilter) -> list[JobSummary]:
+        self._check("list_jobs")
+        return await self._inner.list_jobs(wanted)
+
+    async def put_content(self, name: WorkflowHash, content: bytes) -> None:
+        self._check("put_content")
+        await self._inner.put_content(name, content)
+
+    async def get_content(self, name: WorkflowHash) -> bytes:
+        self._check("get_content")
+        return await self._inner.get_content(name)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def _check(self, call: str) -> None:
+        self._check_up()
+        if self._weather.faults.hits(Fault.JOURNAL_FAILED, call):
+            raise JournalUnavailableError(f"{call}: the disk does not answer")
+
+    def _check_up(self) -> None:
+        self._life.check(JournalUnavailableError)
+        if self._weather.is_down:
+            raise JournalUnavailableError("the disk does not answer")
