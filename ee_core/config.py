@@ -98,6 +98,12 @@ class EngineSettings(_Section):
         ge=0,
         description="Seconds that work in the engine's own process gets to end when the engine stops.",
     )
+    drain_timeout_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds a bot gets to have a word for an attempt that ended without it; then it is quarantined."
+        " They count anew after a restart.",
+    )
 
 
 class PluginSettings(_Section):

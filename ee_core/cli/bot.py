@@ -83,8 +83,8 @@ def list_bots(
 
 @bot.command("release")
 @click.argument("bot_id", metavar="ID")
-@click.option("--reason", metavar="TEXT", required=True, help="Why it may be used again; goes into the engine's log.")
-@click.option("--who", metavar="NAME", default=_user, help="Who says so; without it the user of this process.")
+@click.option("--reason", metavar="TEXT", required=True, help="Why it may be used again; logged.")
+@click.option("--who", default="", metavar="NAME", help="Logged.")
 @server_options
 @click.pass_context
 def release_bot(

@@ -78,6 +78,11 @@ def _lost(event: dict[str, Any]) -> str:
     return f"{event['visit']}  lost: {why}; nobody knows what attempt {event['attempt']} did"
 
 
+def _questioned(event: dict[str, Any]) -> str:
+    why = _WHYS.get(event["why"], event["why"])
+    return f"{event['visit']}  {why}; its memory is asked about attempt {event['attempt']}"
+
+
 def _opened(event: dict[str, Any]) -> str:
     choices = "|".join(event["choices"])
     return f"INCIDENT {event['incident']}  {event['kind']}: {event['text']} (answers: {choices})"
@@ -102,6 +107,8 @@ _TEXTS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
     "RetryDue": lambda event: f"{event['visit']}  tries again",
     "LateResponse": lambda event: f"{event['visit']}  late answer: {event['kind']}",
     "BotDrained": lambda event: f"{event['visit']}  the bot is idle again",
+    "BotQuarantined": lambda event: f"{event['visit']}  bot {event['bot']} is quarantined: {event['reason']}",
+    "AttemptQuestioned": _questioned,
     "IncidentOpened": _opened,
     "IncidentClosed": _closed,
 }

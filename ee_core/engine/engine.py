@@ -137,6 +137,7 @@ class Engine:
             env=parts.env,
             surroundings=surroundings,
             grace_s=parts.settings.engine.grace_s,
+            drain_timeout_s=parts.settings.engine.drain_timeout_s,
         )
 
     def _make_executor(self, job: Job) -> Executor:

@@ -14,7 +14,7 @@ from ee_core.errors import EngineError, InputError, MessageError, NotFoundError
 from ee_core.messages.instants import from_text, to_text
 from ee_core.messages.jobs import QueryJobs, QueryReply
 from ee_core.messages.wire import to_error_body
-from ee_core.model.ids import JobId
+from ee_core.model.ids import BotId, JobId
 from ee_core.model.job import VisitStatus
 from ee_core.model.record import decode_record
 from ee_core.model.waits import WaitKey
@@ -89,6 +89,8 @@ class Queries:
                 return [_record(record) async for record in self._history(_job_of(question), question.after)]
             case "bots":
                 return self._bots()
+            case "release_bot":
+                return await self._release_bot(question)
             case "engine":
                 return self._about() | {"open_jobs": len(self._jobs), "parked_jobs": len(self._jobs.parked)}
 
@@ -110,9 +112,23 @@ class Queries:
                 "labels": dict(row.labels),
                 "job": row.job,
                 "visit": row.visit,
+                "reason": row.reason,
             }
             for row in self._fleet.rows()
         ]
+
+    async def _release_bot(self, question: QueryJobs) -> dict[str, Any]:
+        if question.bot is None:
+            raise MessageError("QueryJobs: a question for 'release_bot' needs the field bot")
+        await self._fleet.pardon(BotId(question.bot))
+        _log.warning(
+            "bot %s was released by %s: %s",
+            question.bot,
+            question.who or "an operator",
+            question.reason or "no reason was given",
+            extra={"action": "bot_pardoned", "bot": question.bot},
+        )
+        return {"bot": question.bot, "state": "Unknown"}
 
     # -- one job -------------------------------------------------------------------------------------------------
 

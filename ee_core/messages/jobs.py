@@ -62,12 +62,19 @@ class CommandReply(Message):
 
 
 class QueryJobs(Message):
-    """`jobs.query`: a question about what is durable; answered by `QueryReply`."""
+    """`jobs.query`: a question about what is durable; answered by `QueryReply`.
 
-    what: Literal["job", "list", "history", "bots", "engine"]  # what is asked for
+    `release_bot` alone changes something: a quarantined bot may be used again once it proves idle. It is answered when
+    the lock says so, and without an answer may be asked again.
+    """
+
+    what: Literal["job", "list", "history", "bots", "engine", "release_bot"]  # what is asked for
     job: Token | None = None  # with job and history
     filter: dict[str, Any] = {}  # with list: status, outcome, workflow, owner, labels, limit, before
     after: int = -1  # with history: records with a higher index
+    bot: Token | None = None  # with release_bot: which
+    who: str = Field(default="", max_length=200)  # with release_bot: for the engine's log
+    reason: str = Field(default="", max_length=1000)  # likewise
 
 
 class QueryReply(Message):

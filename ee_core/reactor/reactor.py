@@ -13,8 +13,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ee_core.errors import EngineError
-from ee_core.model.facts import TimerDue
+from ee_core.errors import EngineError, LockError
+from ee_core.model.facts import DrainTimedOut, TimerDue
 from ee_core.model.waits import AdmissionWait, DrainWait, LeaseWait, OperatorWait, ResponseWait, TimerWait
 from ee_core.reactor.drains import Drains
 from ee_core.reactor.inhouse import Inhouse
@@ -71,6 +71,7 @@ class Reactor:
         env: Env,
         surroundings: Surroundings,
         grace_s: float,
+        drain_timeout_s: float,
     ) -> None:
         self.fleet = fleet
         self.outbox = Outbox(broker, headers=surroundings.headers)
@@ -79,7 +80,15 @@ class Reactor:
         self._surroundings = surroundings
         self._armed: dict[JobId, dict[WaitKey, Wait]] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._drains = Drains(partition=partition, subjects=subjects, outbox=self.outbox, timers=self._timers)
+        self._drain_timeout_s = drain_timeout_s
+        self._drains = Drains(
+            partition=partition,
+            subjects=subjects,
+            outbox=self.outbox,
+            timers=self._timers,
+            timeout_s=drain_timeout_s,
+            timed_out=self._drain_timed_out,
+        )
         self._inhouse = Inhouse(
             env=env, tell=self.tell_soon, find_activity=surroundings.find_activity, grace_s=grace_s
         )
@@ -161,6 +170,29 @@ class Reactor:
         except EngineError as error:
             kind = type(fact).__name__
             _log.warning("%s was not told to job %s: %s", kind, job, error, extra={"action": "tell_failed"})
+
+    def _drain_timed_out(self, job: JobId, wait: DrainWait) -> None:
+        if self._tasks is not None:
+            self._tasks.create_task(self._quarantine(job, wait), name=f"quarantine-{wait.bot}")
+
+    async def _quarantine(self, job: JobId, wait: DrainWait) -> None:
+        """Give a draining bot up: in the lock first, so that no engine uses it when the job waits for it no longer."""
+        reason = f"no word for {self._drain_timeout_s:g} s about attempt {wait.attempt} of {wait.visit} of job {job}, which has ended"
+        try:
+            written = await self.fleet.quarantine(wait.bot, (job, wait.visit, wait.attempt), reason)
+        except LockError as error:
+            _log.warning(
+                "bot %s is not quarantined, which is tried again: %s",
+                wait.bot,
+                error,
+                extra={"action": "quarantine_failed", "bot": wait.bot, "job": job},
+            )
+            return
+        if written is not None:
+            now_us = self._env.now()
+            await self._tell_logged(
+                job, DrainTimedOut(at_us=now_us, visit=wait.visit, attempt=wait.attempt, reason=written)
+            )
 
     # -- one kind of wait each -----------------------------------------------------------------------------------
 
