@@ -162,7 +162,13 @@ class Stage:
     def answer(self, choice: Choice, incident: str = "i1", *, id: str = "", output: Any = None) -> Any:
         return self.tell(
             facts.OperatorCommanded(
-                at_us=0, id=id or f"{incident}-{choice}", incident=incident, choice=choice, output=output
+                at_us=0,
+                id=id or f"{incident}-{choice}",
+                incident=incident,
+                choice=choice,
+                output=output,
+                who="ann",
+                reason="it is done",
             )
         )
 

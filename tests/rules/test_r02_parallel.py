@@ -14,3 +14,9 @@ def test_r02_a_parallel_with_several_pointers_in_passes_each_token(flow):
     stage.succeed("a#1", "b#1")
 
     assert {"q#1", "q#2", "c#1", "c#2"} <= set(stage.statuses)
+
+
+def test_r02_a_parallel_asks_no_condition(flow):
+    stage = flow().parallel("p", "a?False b?otherwise c").activity("a").activity("b").activity("c").stage()
+
+    assert set(stage.statuses) == {"p#1", "a#1", "b#1", "c#1"}

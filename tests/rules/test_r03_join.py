@@ -102,3 +102,38 @@ def test_r03_an_error_pointer_is_an_input(flow):
 
     stage.fail("a#1")
     assert stage.end == ("succeeded", "end", 0)
+
+
+def test_r03_a_join_all_does_not_fire_without_a_branch_that_was_skipped(flow):
+    shape = flow().inclusive("i", "a b?False").activity("a", "j").activity("b", "j").join("j", "end", "all")
+    stage = shape.end().stage()
+
+    stage.succeed("a#1")
+
+    assert "j#1" not in stage.statuses
+
+
+def test_r03_a_join_n_that_fires_empties_its_queues(flow):
+    shape = flow().parallel("p", "a1 a2 b c").activity("a1", "a").activity("a2", "a").parallel("a", "j")
+    shape.activity("b", "j").activity("c", "j").join("j", "last", 2).activity("last")
+    stage = shape.stage()
+    stage.succeed("a1#1", "a2#1")
+    assert stage.job.queued == 2
+
+    stage.succeed("b#1")
+
+    assert (stage.job.queued, stage.job.queues) == (0, {})
+    assert stage.waits == ["response:last#1/1"]
+
+
+def test_r03_a_join_n_leaves_tokens_alone_that_are_queued_where_no_path_leads_to_it(flow):
+    shape = flow().parallel("p", "a b c d").activity("a", "j").activity("b", "j").activity("c", "k")
+    shape.activity("d", "k").join("j", "last", 1).join("k", "other").activity("last").activity("other")
+    stage = shape.stage()
+    stage.succeed("c#1")
+
+    stage.succeed("a#1")
+    assert stage.job.queued == 1
+
+    stage.succeed("d#1")
+    assert stage.statuses["other#1"] == "AwaitingBotResponse"

@@ -3,6 +3,7 @@
 import pytest
 
 from ee_core.model.events import Choice
+from ee_core.model.workflow import Retry
 
 
 def test_r04_tokens_of_one_input_queue_up_and_are_taken_one_by_one(flow):
@@ -21,6 +22,8 @@ def test_r04_tokens_of_one_input_queue_up_and_are_taken_one_by_one(flow):
     assert stage.statuses["last#1"] == "AwaitingBotResponse"
     assert stage.job.queued == 1
     assert stage.incident[0] == "JoinStuck"
+    (left, *_) = stage.job.queues[stage.workflow.graph.index["j"]]
+    assert list(left) == ["a#2"]
 
 
 @pytest.mark.parametrize("rule", ["all", 2])
@@ -106,3 +109,57 @@ def test_r04_the_join_of_lowest_rank_fires_first_whatever_the_file_says(flow):
     stage.succeed("a#1", "b#1")
 
     assert [e.visit for e in stage.events if type(e).__name__ == "JoinFired"] == ["near#1", "far#1"]
+
+
+@pytest.mark.parametrize("state", ["lease", "sent", "retry", "lost"])
+def test_r04_a_token_travels_whatever_its_visit_waits_for(flow, state):
+    shape = flow().parallel("p", "a b").activity("a", "j").join("j", "end").end()
+    stage = shape.activity("b", "j", bot=True, retry=Retry(attempts=2)).stage()
+    if state != "lease":
+        stage.grant("b#1")
+    if state == "retry":
+        stage.fail("b#1", retry_ms=5)
+    if state == "lost":
+        stage.silence("b#1")
+
+    stage.succeed("a#1")
+
+    assert (stage.job.queued, stage.job.is_finished) == (1, False)
+
+
+def test_r04_an_input_that_only_the_joins_own_output_can_fill_is_not_awaited(flow):
+    shape = flow().parallel("p", "x y").activity("x", "m").activity("y", "m").parallel("m", "j")
+    stage = shape.join("j", "back").activity("back", "j").stage()
+
+    stage.succeed("x#1")
+
+    assert stage.statuses["back#1"] == "AwaitingBotResponse"
+
+
+def test_r04_a_stuck_join_asks_at_once_whatever_else_goes_on(flow):
+    shape = flow().parallel("p", "i z").inclusive("i", "a b?False").activity("a", "j").activity("b", "j")
+    stage = shape.join("j", "end", "all").end().activity("z").stage()
+
+    stage.succeed("a#1")
+
+    assert stage.incident[0] == "JoinStuck"
+
+
+def test_r04_a_join_behind_another_waits_for_it_though_it_is_nearer_to_the_start(flow):
+    shape = flow().parallel("p", "a c").activity("a", "b").activity("b", "early").activity("c", "late")
+    stage = shape.join("early", "late").join("late", "last").activity("last").stage()
+
+    stage.succeed("c#1", "a#1", "b#1")
+
+    assert [e.visit for e in stage.events if type(e).__name__ == "JoinFired"] == ["early#1", "late#1"]
+
+
+def test_r04_inside_a_cycle_the_join_nearest_to_the_start_fires_first(flow):
+    shape = flow().parallel("p", "c a").activity("a", "b").activity("b", "far").activity("c", "near")
+    shape.join("far", "e").join("near", "d").activity("d", "far").activity("e", "near")
+    stage = shape.stage()
+
+    stage.succeed("a#1", "b#1", "c#1")
+
+    assert {"d#1", "near#1"} <= set(stage.statuses)
+    assert "far#1" not in stage.statuses

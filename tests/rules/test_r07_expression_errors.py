@@ -5,7 +5,17 @@ import pytest
 from ee_core.model.events import Choice
 
 
-@pytest.mark.parametrize("condition", ["inputs.missing>1", "nodes.a.output['k']", "1/0", "'text'"])
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "inputs.missing>1",
+        "inputs.missing==None",
+        "nodes.b.output==None",
+        "nodes.a.output['k']",
+        "1/0",
+        "'text'",
+    ],
+)
 def test_r07_a_condition_that_fails_opens_an_incident_and_follows_nothing(flow, condition):
     stage = flow().activity("a", f"b {'c?' + condition}").activity("b").activity("c").stage()
 

@@ -22,3 +22,9 @@ def test_r08_the_output_is_of_the_visit_that_ended_last(flow):
     stage.succeed("c#1", output=1)
 
     assert [visit for visit in stage.statuses if visit[0] in "de"] == ["e#1", "d#1"]
+
+
+def test_r08_tokens_that_come_in_one_decision_do_not_merge(flow):
+    stage = flow().parallel("p", "c x c").parallel("x", "c").activity("c").stage()
+
+    assert [visit for visit in stage.statuses if visit.startswith("c#")] == ["c#1", "c#2", "c#3"]

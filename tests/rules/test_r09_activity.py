@@ -2,11 +2,12 @@
 
 import pytest
 
+from ee_core.fleet.roster import Presence, to_requirement
 from ee_core.model import facts
 from ee_core.model.decide import Ignored
 from ee_core.model.events import Choice
 from ee_core.model.ids import Fence
-from ee_core.model.workflow import BotSelector, Timeouts
+from ee_core.model.workflow import BotSelector, Retry, Timeouts
 
 
 @pytest.fixture
@@ -105,3 +106,67 @@ def test_r09_the_bot_time_out_ends_an_open_incident(flow):
     stage.due("lease:a#1")
 
     assert stage.end == ("failed", "failure", 0)
+
+
+def test_r09_the_age_is_that_of_the_record_that_created_the_visit(flow):
+    stage = flow().activity("a", bot=True, retry=Retry(attempts=2)).stage()
+    born = stage.now_us
+    stage.grant("a#1")
+    stage.fail("a#1", retry_ms=5)
+
+    stage.due(stage.waits[0])
+
+    assert stage.job.waits["lease:a#1"].since_us == born < stage.now_us
+
+
+def test_r09_same_as_names_the_bot_that_the_other_node_had_last(flow):
+    shape = flow().activity("a", "b", bot=True, retry=Retry(attempts=2))
+    stage = shape.activity("b", bot=BotSelector(same_as="a")).stage()
+    stage.grant("a#1", "b1")
+    stage.fail("a#1", retry_ms=5)
+    stage.due(stage.waits[0])
+    stage.grant("a#1", "b2")
+
+    stage.succeed("a#1")
+
+    assert stage.job.waits["lease:b#1"].same_as == "b2"
+
+
+@pytest.fixture
+def bot():
+    """A bot that serves `work`."""
+    return Presence(
+        bot="b1",
+        instance="one",
+        ledger="l",
+        activities=frozenset({"work"}),
+        labels={"app": "sap", "site": "hh", "pool": "night"},
+        stateless=False,
+        highest=Fence(0, 0),
+        until_s=0.0,
+        leaving=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("activity", "selector", "fits"),
+    [
+        ("work", {}, True),
+        ("other", {}, False),
+        ("work", {"id": "b1"}, True),
+        ("work", {"id": "b2"}, False),
+        ("work", {"pool": "night"}, True),
+        ("work", {"pool": "day"}, False),
+        ("work", {"labels": {"app": "sap", "site": "hh"}}, True),
+        ("work", {"labels": {"app": "sap", "site": "b"}}, False),
+        ("work", {"labels": {"app": "sap", "floor": "1"}}, False),
+        ("work", {"id": "b1", "pool": "day"}, False),
+    ],
+)
+def test_r09_a_bot_fits_by_type_id_pool_and_all_labels(bot, activity, selector, fits):
+    assert to_requirement(activity, BotSelector(**selector), None).admits(bot) is fits
+
+
+@pytest.mark.parametrize(("same_as", "fits"), [("b1", True), ("b2", False), (None, False)])
+def test_r09_same_as_admits_that_bot_alone_and_none_when_there_was_none(bot, same_as, fits):
+    assert to_requirement("work", BotSelector(same_as="a"), same_as).admits(bot) is fits

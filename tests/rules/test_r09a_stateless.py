@@ -5,6 +5,7 @@ import pytest
 from ee_core.model import facts
 from ee_core.model.decide import Ignored
 from ee_core.model.events import Choice
+from ee_core.model.ids import Fence
 
 
 def test_r09a_idempotent_work_is_sent_in_the_decision_that_made_the_visit(flow):
@@ -57,3 +58,11 @@ def test_r09a_a_crash_while_local_work_went_on_makes_it_lost(flow):
 
     assert stage.incident[0] == "Lost"
     assert stage.waits == ["operator:i1"]
+
+
+def test_r09a_a_null_fence_is_matched_as_null(flow):
+    stage = flow().activity("a", "end").end().stage()
+
+    answer = stage.respond("a#1", facts.ResponseKind.SUCCEEDED, fence=Fence(1, 1))
+
+    assert answer == Ignored("stale_fence")

@@ -100,3 +100,12 @@ def test_r11_codes_that_the_policy_does_not_name_are_not_retried(flow):
 
     assert stage.job.visits["a#1"].last_attempt == 2
     assert (stage.end, stage.job.error.code) == (("failed", "failure", 0), "no_paper")
+
+
+def test_r11_the_error_pointer_comes_before_fail_job_also_where_that_is_false(flow):
+    shape = flow().activity("a", "b", on_error="c", fail_job=False, stateless=True).activity("b")
+    stage = shape.activity("c").stage()
+
+    stage.fail("a#1")
+
+    assert set(stage.statuses) == {"a#1", "c#1"}

@@ -1,5 +1,7 @@
 """R13: any End finishes the whole job at once."""
 
+import pytest
+
 
 def test_r13_an_end_cancels_the_other_visits_and_their_bots_drain(flow):
     shape = (
@@ -76,3 +78,12 @@ def test_r13_no_incident_is_opened_and_open_ones_are_dropped(flow):
 
     assert stage.kinds().count("IncidentOpened") == 1
     assert (stage.waits, stage.job.incidents) == ([], {})
+
+
+@pytest.mark.parametrize(("first", "outcome"), [("good", "succeeded"), ("bad", "failed")])
+def test_r13_of_two_ends_in_one_decision_the_first_pointer_decides(flow, first, outcome):
+    other = {"good": "bad", "bad": "good"}[first]
+    stage = flow().parallel("p", f"{first} {other}").end("good").end("bad", "failed").stage()
+
+    assert stage.end == (outcome, "end", 0)
+    assert f"{other}#1" not in stage.statuses

@@ -21,3 +21,22 @@ def test_r14_an_open_incident_keeps_the_job(flow):
     stage.succeed("a#1")
 
     assert not stage.job.is_finished
+
+
+def test_r14_a_token_queued_in_a_join_that_asks_a_person_keeps_the_job(flow):
+    shape = flow().inclusive("i", "a b?False").activity("a", "j").activity("b", "j").join("j", "end", "all")
+    stage = shape.end().stage()
+
+    stage.succeed("a#1")
+
+    assert (stage.job.is_finished, stage.job.queued) == (False, 1)
+
+
+def test_r14_a_job_that_is_exhausted_failed_if_one_of_its_tokens_vanished(flow):
+    shape = flow().parallel("p", "a b").activity("a").activity("b").having(on_failure="finish")
+    stage = shape.stage()
+
+    stage.fail("a#1")
+    stage.succeed("b#1")
+
+    assert stage.end == ("failed", "exhausted", 0)

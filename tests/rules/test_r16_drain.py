@@ -125,3 +125,24 @@ def test_r16_only_a_drain_can_be_given_up(flow):
 
     assert stage.drain_timed_out("a#1") == Ignored("not_waiting")
     assert stage.drain_timed_out("a#1", 2) == stage.drain_timed_out("b#1") == Ignored("unknown_attempt")
+
+
+@pytest.mark.parametrize("ending", ["cancel", "end", "lost", "sibling", "join"])
+def test_r16_a_bot_drains_whatever_ended_its_attempt_without_its_word(flow, ending):
+    shape = flow().parallel("p", "a b").activity("a", "j", bot=True)
+    shape.activity("b", "end" if ending == "end" else "j").join("j", "last", 1).activity("last").end()
+    stage = shape.stage()
+    stage.grant("a#1")
+
+    match ending:
+        case "cancel":
+            stage.cancel()
+        case "lost":
+            stage.silence("a#1")
+        case "sibling":
+            stage.fail("b#1")
+        case _:
+            stage.succeed("b#1")
+
+    assert "drain:a#1/1" in stage.waits
+    assert "response:a#1/1" not in stage.waits

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ee_core.model import facts
 from ee_core.model.decide import Ignored
 from ee_core.model.events import Choice
 from ee_core.model.facts import ResponseKind
@@ -119,3 +120,24 @@ def test_r17_a_late_output_that_is_too_large_is_kept_as_a_failure(lost):
 
     late = lost.job.visits["a#1"].attempts[0].late
     assert (late.kind, late.error.code) == ("failed", "output_too_large")
+
+
+@pytest.mark.parametrize("kind", list(ResponseKind))
+def test_r17_after_the_terminal_event_nothing_but_the_end_of_a_drain_is_recorded(lost, kind):
+    lost.cancel()
+    count = len(lost.events)
+
+    lost.grant("a#1")
+    lost.silence("a#1")
+    lost.answer(Choice.RETRY)
+    lost.due("lease:a#1")
+    lost.cancel()
+    lost.execute()
+    lost.admit()
+    lost.tell(facts.BotMissing(at_us=0, visit="a#1", text="nobody"))
+    assert len(lost.events) == count
+    lost.respond("a#1", kind)
+    lost.idle("a#1")
+
+    assert [type(event).__name__ for event in lost.events[count:]] in (["LateResponse"], ["BotDrained"])
+    assert (lost.end, lost.waits) == (("cancelled", "cancel", 0), [])

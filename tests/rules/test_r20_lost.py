@@ -292,3 +292,12 @@ def test_r20_ask_has_no_ledger_to_ask_where_no_bot_is(flow):
     stage.silence("a#1", "crash")
 
     assert stage.incident[0] == "Lost"
+
+
+def test_r20_the_retry_policy_says_nothing_of_lost_attempts(flow):
+    stage = flow().activity("a", bot=True, retry=Retry(attempts=5)).stage()
+    stage.grant("a#1")
+
+    stage.silence("a#1")
+
+    assert stage.incident[0] == "Lost"

@@ -4,7 +4,7 @@ import pytest
 
 from ee_core.model.decide import Ignored
 from ee_core.model.events import Choice
-from ee_core.model.workflow import Timeouts
+from ee_core.model.workflow import Retry, Timeouts
 
 
 @pytest.mark.parametrize(("run_ms", "after_ms"), [(None, None), (30_000, 31_000)])
@@ -45,3 +45,24 @@ def test_r21_a_timer_nobody_waits_for_is_ignored(flow, wait):
     stage = flow().activity("a", bot=True).stage()
 
     assert stage.due(wait) == Ignored("not_waiting")
+
+
+def test_r21_the_defaults_are_ten_and_fifteen_seconds_and_else_none():
+    default = Timeouts()
+
+    assert (default.bot_ms, default.accept_ms, default.heartbeat_ms, default.run_ms) == (
+        None,
+        10_000,
+        15_000,
+        None,
+    )
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_r21_a_bot_time_out_is_followed_by_what_follows_a_failure_and_no_attempt(flow, attempts):
+    shape = flow().activity("a", "b", bot=True, timeouts=Timeouts(bot_ms=50), retry=Retry(attempts=attempts))
+    stage = shape.activity("b").stage()
+
+    stage.due("lease:a#1", later_ms=50)
+
+    assert stage.end == ("failed", "failure", 0)

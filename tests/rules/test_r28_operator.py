@@ -20,6 +20,9 @@ def test_r28_the_action_is_recorded_first_with_who_and_why(stage):
     names = [type(event).__name__ for event in stage.records[-1].events]
     assert names[:3] == ["OperatorActed", "IncidentClosed", "AttemptSucceeded"]
     assert (stage.records[-1].events[0].id, stage.records[-1].events[2].by) == ("act", "skip")
+    acted = stage.records[-1].events[0]
+    assert (acted.action, acted.who, acted.reason) == ("skip", "ann", "it is done")
+    assert stage.job.visits["a#1"].output == 1
 
 
 def test_r28_an_id_is_applied_once(stage):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ee_core.model import tokens
+from ee_core.model import limits, tokens
 from ee_core.model.decide import Ignored
 from ee_core.model.events import Choice
 
@@ -76,5 +76,35 @@ def test_r29_moves_that_make_no_record_of_lawful_size_run_away(flow):
     stage = shape.stage()
 
     stage.succeed("s#1")
+
+    assert stage.incident == ("Runaway", ("fail",))
+
+
+def test_r29_the_limits_are_those_that_are_promised():
+    assert (limits.MAX_HOPS, limits.MAX_TOKENS, limits.MAX_VISITS) == (10_000, 10_000, 100_000)
+
+
+def test_r29_queued_tokens_count_as_tokens(flow, monkeypatch):
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 7)
+    shape = flow().parallel("p", "x1 x2 x3 x4 w s").parallel("m", "j").activity("w", "j").join("j", "n1")
+    for number in range(1, 5):
+        shape.activity(f"x{number}", "m")
+    shape.activity("s", "n1 n2 n3").activity("n1").activity("n2").activity("n3")
+    stage = shape.stage()
+    stage.succeed("x1#1", "x2#1", "x3#1", "x4#1")
+    assert stage.job.queued == 4
+
+    stage.succeed("s#1")
+
+    assert stage.incident == ("Runaway", ("fail",))
+
+
+def test_r29_visits_are_counted_over_the_whole_job(flow, monkeypatch):
+    monkeypatch.setattr(tokens, "MAX_VISITS", 3)
+    stage = flow().activity("a", "a").stage()
+
+    stage.succeed("a#1", "a#2")
+    assert not stage.job.incidents
+    stage.succeed("a#3")
 
     assert stage.incident == ("Runaway", ("fail",))
