@@ -8,10 +8,10 @@ beside each the few facts an index needs; it never looks inside. The kit is `ee_
 [J3] When `commit` has returned, its records survive the death of the process and, if `traits.durable`, the loss of power.
 [J4] `open_partition` raises the epoch by one, durably; from then on every commit of an earlier epoch is refused as in [J2], also one that was stored and is repeated.
 [J5] The identical commit repeated (same position, epoch and records) after an unknown outcome returns the same position and is stored once; another one for that position is refused as in [J2].
-[J6] `read` yields the commits of a partition after a position, in order, complete, each with the records as they were given and with whose they are.
+[J6] `read` yields the commits of a partition after a position, in order, complete but for what was pruned, each with the records as they were given and with whose they are.
 [J7] The commits of a partition are chained by a hash, and each record is framed with a checksum: a gap, a fork, a changed byte or a foreign epoch raises `JournalCorruptError`
 that names the position; nothing after it is yielded.
-[J8] `history` yields all records of one job, in order of index, also long after it finished; none for an unknown job.
+[J8] `history` yields all records of one job, in order of index, also long after it finished; none for an unknown job, or a pruned one.
 [J9] `open_jobs` yields the id of every job of a partition whose last summary says `open`, oldest first.
 [J10] `list_jobs` and `find_job` show the last summary of each job, finished ones too, newest first (by `accepted_us`, then by id, both falling), filtered as asked.
 [J11] `put_content` is durable when it returns; `get_content` returns the identical bytes, or raises `NotFoundError`; putting the same again changes nothing, putting other bytes under the same hash raises `ConflictError`.
@@ -20,6 +20,16 @@ that names the position; nothing after it is yielded.
 [J14] A record over `MAX_RECORD_BYTES` or a commit over `MAX_COMMIT_BYTES` is refused with `PayloadTooLargeError`, and nothing is stored.
 [J15] A failed write (disk full, read-only) raises `JournalUnavailableError` naming the cause; the same commit may be repeated and succeeds when the cause is gone.
 [J16] After `close` every call raises `JournalUnavailableError`.
+[J17] `commit` and `close_partition` keep the head's `told`, unless a higher one is kept; `open_partition` returns the one that is kept, also to another process.
+[J18] `open_partition` counts in `fruitless` the openings directly before it after which nothing was committed, and which `close_partition` did not end.
+[J19] `prune` takes away the records of jobs that are over (finished before its instant, not `open`) and lie before the last commit and not after `told`, and of no others;
+the partition reads on without them, and damage and gaps in what is left are found as in [J7].
+[J20] A pruned job leaves a stub: `find_job` and `list_jobs` show it with `pruned`, its workflow, digest, outcome and instants, without owner and labels; the stub goes when the job finished before
+the pruning's `forget_us`.
+[J21] The `prune` that finds no more jobs drops the contents that no job with records names and that this journal object did not put; all others stay.
+[J22] `prune`, `rebuild` and `close_partition` with the epoch of an earlier writer are refused as in [J2].
+[J23] `rebuild` makes the index anew: from then on [J8], [J9] and [J10] hold for the summaries that are given, and for the stubs, whatever had become of the index.
+[J24] A record of a history whose frame is damaged, or that is not there, raises `JournalCorruptError` without a `job`: the partition is damaged, and nobody knows what else.
 """
 
 from __future__ import annotations
@@ -51,6 +61,8 @@ class JobSummary:
     finished_us: int | None  # instant of its terminal event; None before
     incidents: int  # open ones
     open: bool  # not finished, or finished with drains left
+    digest: str = ""  # of the command it came with (R26); "" for a tombstone
+    pruned: bool = False  # set by the journal: only this stub is left of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,27 @@ class PartitionHead:
     partition: int  # its number, from 0
     position: int  # of the last commit, 0 when empty
     epoch: int  # of the writer
+    told: int = 0  # last commit whose events all observers have heard of; rises only
+    fruitless: int = 0  # openings directly before this one that came to nothing [J18]
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What may go."""
+
+    before_us: int  # the records of jobs that finished before
+    forget_us: int  # the stubs of jobs that finished before
+    limit: int = 100  # most jobs in one call, for commits wait meanwhile
+    is_trial: bool = False  # only say what would go
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What went, or with `is_trial` would go."""
+
+    jobs: tuple[JobId, ...] = ()  # whose records went, the one that finished first at the front
+    forgotten: int = 0  # stubs
+    contents: int = 0  # none in a trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +203,41 @@ class Journal(Protocol):
             PayloadTooLargeError: Nothing was stored.
         """
 
+    async def close_partition(self, head: PartitionHead) -> None:
+        """Leave a mark that its writer stopped in order, and what it has told; idempotent.
+
+        Raises:
+            JournalConflictError: Somebody else is the writer by now.
+            JournalUnavailableError: Not written; the next opening counts this one as fruitless if nothing was committed.
+        """
+
+    async def prune(self, head: PartitionHead, pruning: Pruning) -> Pruned:
+        """Take away what nobody needs any more, some jobs at a time: call it until it returns no jobs.
+
+        Raises:
+            JournalConflictError: Somebody else is the writer; nothing went.
+            JournalCorruptError: What would go is damaged; nothing went.
+            JournalUnavailableError: As `commit`.
+        """
+
+    async def rebuild(self, head: PartitionHead, summaries: Sequence[JobSummary]) -> None:
+        """Make the index of a partition's jobs anew.
+
+        Args:
+            head: As `open_partition` returned it.
+            summaries: Of each job that has records, in the order of their first ones.
+
+        Raises:
+            JournalConflictError: Somebody else is the writer; nothing changed.
+            JournalCorruptError: A frame is damaged; nothing changed.
+        """
+
     def read(self, partition: int, *, after: int = 0) -> AsyncIterator[StoredCommit]:
         """Iterate over the commits of a partition.
 
         Args:
             partition: From 0.
-            after: The position of a commit, or 0 for all. A place where no commit is raises `JournalCorruptError`.
+            after: A position up to that of the last commit, 0 for all; a higher one raises `JournalCorruptError`.
         """
 
     def history(self, job: JobId) -> AsyncIterator[bytes]:

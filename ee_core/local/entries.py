@@ -1,10 +1,11 @@
-"""What any journal does with entries before it stores them: measure, frame, and say what it gave back.
+"""What any journal does with entries: measure and frame them, say what it gave back, and what is left of a pruned job.
 
 The built-in journals share it; the limits and the frames are the same for every journal.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ee_core.contracts.journal import RecordKey, StoredCommit
@@ -15,7 +16,7 @@ from ee_core.model.record import frame
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ee_core.contracts.journal import Entry
+    from ee_core.contracts.journal import Entry, JobSummary
     from ee_core.model.chain import ChainCheck
     from ee_core.model.ids import JobId
     from ee_core.model.record import Framed
@@ -58,14 +59,19 @@ def frame_entries(entries: Sequence[Entry]) -> list[bytes]:
 
 
 def read_commit(
-    check: ChainCheck, position: int, epoch: int, frames: Sequence[bytes], link: bytes
+    check: ChainCheck,
+    position: int,
+    epoch: int,
+    frames: Sequence[bytes],
+    link: bytes,
+    left: bytes | None = None,
 ) -> StoredCommit:
     """Check a stored commit against those before it, and give it back.
 
     Raises:
         JournalCorruptError: It does not fit.
     """
-    found = check.follow(position, epoch, frames, link)
+    found = check.follow(position, epoch, frames, link, left)
     return StoredCommit(
         position,
         epoch,
@@ -83,7 +89,19 @@ def check_member(job: JobId, expected: int, framed: Framed) -> bytes:
     if (framed.job, framed.index) != (job, expected):
         raise JournalCorruptError(
             f"history of job {job!r}: record {expected} should follow, record {framed.index} of job {framed.job!r} stands there",
-            job=job,
             index=expected,
         )
     return framed.body
+
+
+def broken_history(job: JobId, index: int, error: JournalCorruptError) -> JournalCorruptError:
+    """Return the error of a record of a history whose frame is damaged; it names no job as damaged [J24]."""
+    return JournalCorruptError(
+        f"history of job {job!r}, record {index}: {error}; `eectl engine check` says what else is damaged",
+        index=index,
+    )
+
+
+def to_stub(summary: JobSummary) -> JobSummary:
+    """Return what is kept of a job whose records are pruned [J20]."""
+    return replace(summary, owner="", labels={}, incidents=0, pruned=True)

@@ -7,13 +7,14 @@ hands work to them; what is in the file says `sqlite_schema`.
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from ee_core.contracts.journal import JournalTraits
-from ee_core.errors import ConfigError, JournalUnavailableError
+from ee_core.errors import ConfigError, JournalCorruptError, JournalUnavailableError
 from ee_core.hookspecs import hookimpl
-from ee_core.local import sqlite_reader, sqlite_schema
+from ee_core.local import sqlite_index, sqlite_pruning, sqlite_reader, sqlite_schema
 from ee_core.local.entries import check_partition, check_sizes
 from ee_core.local.sqlite_thread import SqliteThread
 from ee_core.local.sqlite_writer import SqliteWriter
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ee_core.contracts.env import Env
-    from ee_core.contracts.journal import Entry, JobFilter, JobSummary, Journal, PartitionHead, StoredCommit
+    from ee_core.contracts.journal import (
+        Entry,
+        JobFilter,
+        JobSummary,
+        Journal,
+        PartitionHead,
+        Pruned,
+        Pruning,
+        StoredCommit,
+    )
     from ee_core.model.ids import JobId, WorkflowHash
 
 _TRAITS: Final = JournalTraits(durable=True, partitions=1, shared=False)
@@ -42,19 +52,26 @@ class _Pages(Protocol[_Item_co]):
 class SqliteJournal:
     """Keeps the contract `ee_core.contracts.journal.Journal` in a file."""
 
-    def __init__(self, path: Path, *, new_store_id: str, busy_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, path: Path, *, new_store_id: str, busy_timeout_s: float = 5.0, read_only: bool = False
+    ) -> None:
         """Touch nothing yet.
 
         Args:
             path: The file; its folder must be there, the file need not.
             new_store_id: The name of the store if the file is made now.
             busy_timeout_s: How long to wait while another process writes.
+            read_only: Make and change nothing; every write raises `JournalUnavailableError`. The file may be another
+                engine's, at work.
         """
         self._path = path.resolve()
         self._new_store_id = new_store_id
         self._busy_timeout_s = busy_timeout_s
+        self._read_only = read_only
+        self._file: tuple[int, int] | None = None  # device and number of the file that was opened
         self._store_id = ""
-        self._writing = SqliteThread(self._path, "ee-journal-writer")
+        state = "is open for reading only" if read_only else "is not open yet"
+        self._writing = SqliteThread(self._path, "ee-journal-writer", state=state)
         self._reading = SqliteThread(self._path, "ee-journal-reader")
         self._writer = SqliteWriter("")
         self._was_entered = False
@@ -83,7 +100,7 @@ class SqliteJournal:
 
     @property
     def store_id(self) -> str:
-        self._writing.check_open()
+        self._reading.check_open()
         return self._store_id
 
     async def open_partition(self, partition: int) -> PartitionHead:
@@ -94,7 +111,22 @@ class SqliteJournal:
         check_partition(head.partition, _TRAITS.partitions)
         check_sizes(entries)
         ours = tuple(entries)  # the caller may go away, and do with his own what he likes
-        return await self._writing.run(lambda database: self._writer.commit(database, head, ours))
+        return await self._writing.run(lambda database: self._commit(database, head, ours))
+
+    async def close_partition(self, head: PartitionHead) -> None:
+        check_partition(head.partition, _TRAITS.partitions)
+        await self._writing.run(lambda database: self._writer.close_partition(database, head))
+
+    async def prune(self, head: PartitionHead, pruning: Pruning) -> Pruned:
+        check_partition(head.partition, _TRAITS.partitions)
+        return await self._writing.run(
+            lambda database: sqlite_pruning.prune(database, self._writer, head, pruning)
+        )
+
+    async def rebuild(self, head: PartitionHead, summaries: Sequence[JobSummary]) -> None:
+        check_partition(head.partition, _TRAITS.partitions)
+        ours = tuple(summaries)
+        await self._writing.run(lambda database: sqlite_index.rebuild(database, self._writer, head, ours))
 
     async def read(self, partition: int, *, after: int = 0) -> AsyncIterator[StoredCommit]:
         check_partition(partition, _TRAITS.partitions)
@@ -125,7 +157,29 @@ class SqliteJournal:
         await self._reading.close()
         await self._writing.close()  # last: it copies the log to the file
 
+    def _commit(
+        self, database: sqlite3.Connection, head: PartitionHead, entries: Sequence[Entry]
+    ) -> PartitionHead:
+        following = self._writer.commit(database, head, entries)
+        # after the commit, before anybody is told: a file that has no name any more is gone with this process
+        if self._file is not None and _identify(self._path) != self._file:
+            raise JournalCorruptError(
+                f"journal {str(self._path)!r} was deleted or replaced while it was open, and what is written now would be"
+                " lost; stop the engine, put the file back or `eectl engine restore` a backup, and start again",
+                position=following.position,
+            )
+        return following
+
     async def _open(self) -> None:
+        if not self._read_only:
+            await self._open_for_writing()
+        await self._reading.open(
+            functools.partial(sqlite_schema.open_for_reading, self._path, busy_timeout_s=self._busy_timeout_s)
+        )
+        self._store_id = await self._reading.run(sqlite_schema.read_store_id)
+        self._writer = SqliteWriter(self._store_id)
+
+    async def _open_for_writing(self) -> None:
         await self._writing.open(
             functools.partial(
                 sqlite_schema.open_for_writing,
@@ -134,17 +188,21 @@ class SqliteJournal:
                 busy_timeout_s=self._busy_timeout_s,
             )
         )
-        self._store_id = await self._writing.run(sqlite_schema.read_store_id)
-        self._writer = SqliteWriter(self._store_id)
-        await self._reading.open(
-            functools.partial(sqlite_schema.open_for_reading, self._path, busy_timeout_s=self._busy_timeout_s)
-        )
+        self._file = _identify(self._path)
 
     async def _iterate(self, pages: _Pages[_Item_co]) -> AsyncIterator[_Item_co]:
         while page := await self._reading.run(pages.next_page):
             for item in page:
                 self._reading.check_open()
                 yield item
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a microsecond in the way of each commit; Path's takes three
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @hookimpl

@@ -1,7 +1,8 @@
 """What is read from the SQLite journal; runs on the reader's thread alone.
 
-Everything comes in pages, each a statement of its own: a reader that stops half-way holds nothing, and the log can be
-copied to the file meanwhile. Records are never changed, so pages fit together.
+Everything comes in pages, each a transaction of its own: a reader that stops half-way holds nothing, and the log can be
+copied to the file meanwhile. Records are never changed, so pages fit together; between two pages some may be pruned, then
+the reader finds its place anew.
 
 SQLite guards its pages by no checksum. Damage in them is found by the frames and the chain, in the index of jobs only
 where it gives values that cannot be; then `read` still gives all records.
@@ -10,10 +11,10 @@ where it gives values that cannot be; then `read` still gives all records.
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.errors import JournalCorruptError, NotFoundError
-from ee_core.local.entries import check_member, read_commit
+from ee_core.local.entries import broken_history, check_member, read_commit
 from ee_core.local.sqlite_rows import (
     COLUMNS,
     COMMIT_COLUMNS,
@@ -22,6 +23,7 @@ from ee_core.local.sqlite_rows import (
     read_job_row,
     to_query,
 )
+from ee_core.local.sqlite_schema import transaction
 from ee_core.model.chain import ChainCheck
 from ee_core.model.ids import JobId
 from ee_core.model.limits import MAX_COMMIT_BYTES
@@ -29,6 +31,7 @@ from ee_core.model.record import chain_start, unframe
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from ee_core.contracts.journal import JobFilter, JobSummary, StoredCommit
     from ee_core.local.sqlite_rows import CommitRow
@@ -45,8 +48,9 @@ class CommitPages:
     def __init__(self, store_id: str, after: int) -> None:
         self._after = after
         self._last = 0  # id of the last record read
-        self._check = ChainCheck(PARTITION, position=0, epoch=0, link=chain_start(store_id, PARTITION))
-        self._is_placed = after == 0
+        self._start = chain_start(store_id, PARTITION)
+        self._check = ChainCheck(PARTITION, position=0, epoch=0, link=self._start)
+        self._prunings: int | None = None  # how often was pruned when the place was found
 
     def next_page(self, database: sqlite3.Connection) -> list[StoredCommit]:
         """Return the next commits; an empty list when there are no more now.
@@ -54,43 +58,67 @@ class CommitPages:
         Raises:
             JournalCorruptError: The first commit of the page does not fit; a later one is told with the next page.
         """
-        if not self._is_placed:
+        with transaction(database, "DEFERRED"):
+            return self.read_page(database)
+
+    def read_page(self, database: sqlite3.Connection) -> list[StoredCommit]:
+        """As `next_page`, inside a transaction of the caller's."""
+        while rows := self._next_rows(database):
+            page = self._follow_all(database, rows)
+            if page:
+                return page
+        return []
+
+    def _next_rows(self, database: sqlite3.Connection) -> list[tuple[Any, ...]]:
+        prunings = read_prunings(database)
+        if prunings != self._prunings:
             self._find_place(database)
-        rows = database.execute(
+            self._prunings = prunings
+        return database.execute(
             f"SELECT {COMMIT_COLUMNS} FROM commits WHERE position > ? ORDER BY position LIMIT ?",  # noqa: S608 - a constant
             (self._check.position, _COMMITS),
         ).fetchall()
+
+    def _follow_all(
+        self, database: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]
+    ) -> list[StoredCommit]:
         page: list[StoredCommit] = []
         for row in rows:
             try:
-                page.append(self._follow(database, read_commit_row(row)))
+                commit = self._follow(database, read_commit_row(row))
             except JournalCorruptError:
                 if not page:
                     raise
                 break
+            if commit.records and commit.position > self._after:
+                page.append(commit)
         return page
 
     def _find_place(self, database: sqlite3.Connection) -> None:
-        row = database.execute(
-            f"SELECT {COMMIT_COLUMNS} FROM commits WHERE position = ?",  # noqa: S608 - a constant
-            (self._after,),
-        ).fetchone()
-        if row is None:
+        """Stand after the last commit that is not after the place; what follows it is followed from there."""
+        wanted = max(self._after, self._check.position)
+        (end,) = database.execute("SELECT coalesce(max(position), 0) FROM commits").fetchone()
+        if end < wanted:
             raise JournalCorruptError(
-                f"partition {PARTITION} has no commit {self._after} to read on from", position=self._after
+                f"partition {PARTITION} has no commit {wanted} to read on from, its last is {end}",
+                position=wanted,
             )
-        position, epoch, last, link = read_commit_row(row)
-        self._check = ChainCheck(PARTITION, position=position, epoch=epoch, link=link)
-        self._last, self._is_placed = last, True
+        row = database.execute(
+            f"SELECT {COMMIT_COLUMNS} FROM commits WHERE position <= ? ORDER BY position DESC LIMIT 1",  # noqa: S608 - a constant
+            (wanted,),
+        ).fetchone()
+        self._after = wanted
+        if row is None:
+            self._check = ChainCheck(PARTITION, position=0, epoch=0, link=self._start)
+            self._last = 0
+            return
+        found = read_commit_row(row)
+        self._check = ChainCheck(PARTITION, position=found.position, epoch=found.epoch, link=found.link)
+        self._last = found.last
 
     def _follow(self, database: sqlite3.Connection, row: CommitRow) -> StoredCommit:
-        rows = database.execute(
-            # bounded, should `last` be damaged: no commit has more records than bytes
-            "SELECT frame FROM record WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
-            (self._last, row.last, MAX_COMMIT_BYTES),
-        )
-        frames = [_frame(data) for (data,) in rows]
-        commit = read_commit(self._check, row.position, row.epoch, frames, row.link)
+        _, frames = frames_between(database, self._last, row.last)
+        commit = read_commit(self._check, row.position, row.epoch, frames, row.link, row.residue)
         self._last = row.last
         return commit
 
@@ -113,14 +141,17 @@ class HistoryPages:
         """
         if self._number is None and not self._find_job(database):
             return []
-        rows = database.execute(
-            "SELECT id, frame FROM record WHERE job = ? AND id > ? ORDER BY id LIMIT ?",
-            (self._number, self._id, _RECORDS),
-        ).fetchall()
+        with transaction(database, "DEFERRED"):
+            rows = database.execute(
+                "SELECT id, frame FROM record WHERE job = ? AND id > ? ORDER BY id LIMIT ?",
+                (self._number, self._id, _RECORDS),
+            ).fetchall()
+            if not rows and self._is_pruned(database):
+                return []
         if not rows and self._read < self._least:
             raise JournalCorruptError(
-                f"history of job {self._job!r} ends after {self._read} records, {self._least} were written",
-                job=self._job,
+                f"history of job {self._job!r} ends after {self._read} records, {self._least} were written;"
+                " `eectl engine check` says what else is missing",
                 index=self._read,
             )
         page: list[bytes] = []
@@ -143,13 +174,16 @@ class HistoryPages:
             self._number, self._least = row[0], read_job_row(row[1:]).records
         return row is not None
 
+    def _is_pruned(self, database: sqlite3.Connection) -> bool:
+        row = database.execute("SELECT pruned FROM job WHERE number = ?", (self._number,)).fetchone()
+        return row is None or bool(row[0])
+
     def _body(self, data: object) -> bytes:
         try:
-            return check_member(self._job, self._read, unframe(_frame(data)))
+            framed = unframe(_frame(data))
         except JournalCorruptError as error:
-            raise JournalCorruptError(
-                f"history of job {self._job!r}, record {self._read}: {error}", job=self._job, index=self._read
-            ) from error
+            raise broken_history(self._job, self._read, error) from error
+        return check_member(self._job, self._read, framed)
 
 
 class OpenJobPages:
@@ -182,6 +216,22 @@ def list_jobs(database: sqlite3.Connection, wanted: JobFilter) -> list[JobSummar
     """Return the rows that a filter lets through, newest first."""
     query, arguments = to_query(wanted)
     return [read_job_row(row).summary for row in database.execute(query, arguments)]
+
+
+def frames_between(database: sqlite3.Connection, before: int, last: int) -> tuple[list[int], list[bytes]]:
+    """Return the ids and frames of a commit's records: those after the commit before, up to its last."""
+    rows = database.execute(
+        # bounded, should `last` be damaged: no commit has more records than bytes
+        "SELECT id, frame FROM record WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+        (before, last, MAX_COMMIT_BYTES),
+    ).fetchall()
+    return [id_ for id_, _ in rows], [_frame(data) for _, data in rows]
+
+
+def read_prunings(database: sqlite3.Connection) -> int:
+    """Return how often records were taken away; a reader that sees it change finds its place anew."""
+    row = database.execute("SELECT value FROM meta WHERE key = 'prunings'").fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def get_content(database: sqlite3.Connection, name: WorkflowHash) -> bytes:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = (
     "id, workflow, version, hash, status, outcome, owner, labels, priority, accepted_us, finished_us, incidents, open, "
-    "records, checksum"
+    "digest, pruned, records, checksum"
 )
-COMMIT_COLUMNS: Final = "position, epoch, last, link"
+COMMIT_COLUMNS: Final = "position, epoch, last, link, told, residue"
 PARTITION: Final = 0  # the only one
 _NAMES: Final = ("job", *COLUMNS.split(", ")[1:-2])  # those of a summary
 
@@ -31,6 +31,8 @@ class CommitRow(NamedTuple):
     epoch: int
     last: int  # id of the commit's last record
     link: bytes
+    told: int  # as its writer knew
+    residue: bytes | None  # once records of it were pruned
 
 
 class JobRow(NamedTuple):
@@ -47,8 +49,10 @@ def read_commit_row(values: tuple[Any, ...]) -> CommitRow:
         JournalCorruptError: It has values that are never written.
     """
     row = CommitRow(*values)
-    numbers_fit = all(isinstance(number, int) and number > 0 for number in row[:3])
-    if not numbers_fit or not isinstance(row.link, bytes):
+    numbers_fit = all(isinstance(number, int) and number > 0 for number in row[:3]) and isinstance(
+        row.told, int
+    )
+    if not numbers_fit or not isinstance(row.link, bytes) or not isinstance(row.residue, bytes | None):
         place = row.position if isinstance(row.position, int) else None
         raise JournalCorruptError(
             f"partition {PARTITION}, commit {place}: its row is damaged", position=place
@@ -73,6 +77,8 @@ def to_job_row(row: JobRow) -> tuple[object, ...]:
         summary.finished_us,
         summary.incidents,
         int(summary.open),
+        summary.digest,
+        int(summary.pruned),
         row.records,
     )
     return (*values, _checksum(values))
@@ -87,12 +93,14 @@ def read_job_row(values: tuple[Any, ...]) -> JobRow:
     *written, checksum = values
     if _checksum(written) != checksum:
         raise JournalCorruptError(
-            f"the index's row of job {values[0]!r} is damaged: its checksum does not fit", job=str(values[0])
+            f"the index's row of job {values[0]!r} is damaged: its checksum does not fit; stop the engine and make the index anew: "
+            "`eectl engine check --rebuild`",
+            job=str(values[0]),
         )
     *members, records = written
     fields = dict(zip(_NAMES, members, strict=True))
     fields["labels"] = msgspec.json.decode(fields["labels"])
-    fields["open"] = bool(fields["open"])
+    fields["open"], fields["pruned"] = bool(fields["open"]), bool(fields["pruned"])
     return JobRow(JobSummary(**fields), records)
 
 

@@ -3,7 +3,8 @@
 `record` is the journal: frames in the order they came, each with the number of its job. A number rather than the id,
 because jobs that run at the same time have neighbouring numbers: with 1,000 jobs at work the index that `history` needs
 then costs commits of 100 records a quarter of their speed, where one over random ids costs four fifths. `commits` says which records belong together
-and carries the chain, `epoch` who wrote when. `job` is the index of jobs; what it shows follows from the records.
+and carries the chain, `epoch` who wrote when. `job` is the index of jobs; what it shows follows from the records,
+but for the stubs of pruned jobs, which have none. `residue` and `told` say `ee_core.model.record` and the contract.
 
 Every commit is synced (``synchronous=FULL``), as are the folder's entries that SQLite and we make. Nobody but the owner
 may read the file; SQLite gives the files beside it the same permissions.
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from ee_core.errors import ConfigError, JournalCorruptError, NewerVersionError
+from ee_core.local import sqlite_upgrade
 from ee_core.local.mounts import find_network_mount
 from ee_core.local.sqlite_errors import primary_code
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 APPLICATION_ID: Final = 0x45454A31  # "EEJ1", in the file's header
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 _CHECKPOINT_PAGES: Final = 2_000  # of 4 kB in the log; then a commit copies them to the file and begins anew
 _CACHE_KB: Final = 16_000
@@ -38,19 +40,28 @@ _TABLES: Final = (
     "CREATE TABLE record (id INTEGER PRIMARY KEY, job INTEGER NOT NULL, frame BLOB NOT NULL)",
     "CREATE INDEX record_job ON record (job)",
     # last: the id of the commit's last record; its first follows the last one of the commit before
-    "CREATE TABLE commits (position INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, last INTEGER NOT NULL, link BLOB NOT NULL)",
-    # after: the position at which the epoch began
-    "CREATE TABLE epoch (epoch INTEGER PRIMARY KEY, after INTEGER NOT NULL)",
+    """CREATE TABLE commits (
+        position INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, last INTEGER NOT NULL, link BLOB NOT NULL,
+        told INTEGER NOT NULL DEFAULT 0, residue BLOB)""",
+    # after: the position at which the epoch began; stopped: its writer ended in order, having told so much
+    """CREATE TABLE epoch (
+        epoch INTEGER PRIMARY KEY, after INTEGER NOT NULL, stopped INTEGER NOT NULL DEFAULT 0,
+        told INTEGER NOT NULL DEFAULT 0)""",
     # records: how many the job had when the row was last written; checksum: of all before it but the number
     """CREATE TABLE job (
         number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, workflow TEXT NOT NULL, version TEXT NOT NULL, hash TEXT,
         status TEXT NOT NULL, outcome TEXT NOT NULL, owner TEXT NOT NULL, labels TEXT NOT NULL, priority INTEGER NOT NULL,
         accepted_us INTEGER NOT NULL, finished_us INTEGER, incidents INTEGER NOT NULL, open INTEGER NOT NULL,
+        digest TEXT NOT NULL DEFAULT '', pruned INTEGER NOT NULL DEFAULT 0,
         records INTEGER NOT NULL, checksum INTEGER NOT NULL)""",
     "CREATE INDEX job_accepted ON job (accepted_us, id)",
     "CREATE INDEX job_open ON job (number) WHERE open",
+    "CREATE INDEX job_over ON job (pruned, finished_us) WHERE NOT open",
     "CREATE TABLE content (hash TEXT PRIMARY KEY, body BLOB NOT NULL, checksum INTEGER NOT NULL)",
+    # when each schema came to this file, oldest first; by the clock of the machine, for people
+    "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, since TEXT NOT NULL)",
 )
+_SINCE: Final = "INSERT INTO schema_version VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"
 
 
 @contextmanager
@@ -83,11 +94,13 @@ def open_for_writing(path: Path, *, store_id: str, busy_timeout_s: float) -> sql
     database = _connect(path, busy_timeout_s)
     try:
         with transaction(database, "DEFERRED"):  # another process may be making the tables
-            is_new = _check_file(database, path)
+            version = check_file(database, path)
         _begin_log(database, path, busy_timeout_s)
         _set_up(database)
-        if is_new:
+        if version == 0:
             _make_tables(database, path, store_id)
+        elif version < SCHEMA_VERSION:
+            _upgrade(database, path)
     except BaseException:
         database.close()
         raise
@@ -95,10 +108,25 @@ def open_for_writing(path: Path, *, store_id: str, busy_timeout_s: float) -> sql
 
 
 def open_for_reading(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
-    """Open another connection to a journal file that is open for writing."""
-    database = _connect(path, busy_timeout_s)
+    """Open another connection to a journal file, which is there and of this schema.
+
+    Raises:
+        ConfigError, NewerVersionError: There is no journal, or not of this schema.
+        sqlite3.Error: It cannot be read.
+    """
+    if not path.is_file():
+        raise ConfigError(f"journal.path {str(path)!r}: there is no such file; give the path of a journal")
+    # read-only, so that nothing is made or mended here, but SQLite still shares the log with whoever writes
+    database = sqlite3.connect(
+        f"{path.as_uri()}?mode=ro", uri=True, timeout=busy_timeout_s, isolation_level=None
+    )
     try:
-        database.execute("PRAGMA query_only = 1")
+        version = check_file(database, path)
+        if version < SCHEMA_VERSION:
+            raise ConfigError(
+                f"journal {str(path)!r} has schema {version}, and {SCHEMA_VERSION} is needed to look at it;"
+                " start an engine on it once, which upgrades it"
+            )
     except BaseException:
         database.close()
         raise
@@ -153,8 +181,8 @@ def _make_file(path: Path) -> None:
         os.close(folder)
 
 
-def _check_file(database: sqlite3.Connection, path: Path) -> bool:
-    """Return whether the file is empty.
+def check_file(database: sqlite3.Connection, path: Path) -> int:
+    """Return the schema of a journal; 0 if the file is empty.
 
     Raises:
         ConfigError, NewerVersionError: It is not ours, or not yet.
@@ -170,7 +198,7 @@ def _check_file(database: sqlite3.Connection, path: Path) -> bool:
             f"journal.path {str(path)!r} is no sqlite file; give the path of a journal or of a new file"
         ) from error
     if identity == 0 and pages == 0:
-        return True
+        return 0
     if identity != APPLICATION_ID:
         raise ConfigError(
             f"journal.path {str(path)!r} is an sqlite file, but no journal; give the path of a journal or of a new file"
@@ -179,7 +207,7 @@ def _check_file(database: sqlite3.Connection, path: Path) -> bool:
         raise NewerVersionError(
             f"journal {str(path)!r} has schema {version}, this engine knows {SCHEMA_VERSION}: a newer engine is needed"
         )
-    return False
+    return int(version)
 
 
 def _begin_log(database: sqlite3.Connection, path: Path, busy_timeout_s: float) -> None:
@@ -208,12 +236,23 @@ def _set_up(database: sqlite3.Connection) -> None:
     database.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
 
 
+def _upgrade(database: sqlite3.Connection, path: Path) -> None:
+    """Bring an older file to this schema: all steps, or none."""
+    with transaction(database):
+        version = check_file(database, path)  # another process may have been quicker
+        for step in range(version, SCHEMA_VERSION):
+            sqlite_upgrade.STEPS[step](database)
+            database.execute(_SINCE, (step + 1,))
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
 def _make_tables(database: sqlite3.Connection, path: Path, store_id: str) -> None:
     with transaction(database):
-        if not _check_file(database, path):
+        if check_file(database, path):
             return  # another process was quicker
         for table in _TABLES:
             database.execute(table)
+        database.execute(_SINCE, (SCHEMA_VERSION,))
         database.execute("INSERT INTO meta VALUES ('store_id', ?)", (store_id,))
         database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -25,8 +25,10 @@ _T = TypeVar("_T")
 class SqliteThread:
     """Opens a connection on a thread of its own; `run` hands work to it."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, *, state: str = "is not open yet") -> None:
+        """Begin nothing yet; `state` is what is said of it until `open` is done."""
         self._path = path
+        self._state = state
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._database: sqlite3.Connection | None = None
         self._closing: asyncio.Future[None] | None = None
@@ -48,7 +50,7 @@ class SqliteThread:
     def check_open(self) -> None:
         """Refuse what comes after `close`, or before `open` is done."""
         if self._database is None or self._closing is not None:
-            state = "is not open yet" if self._closing is None else "is closed"
+            state = self._state if self._closing is None else "is closed"
             raise JournalUnavailableError(f"journal {str(self._path)!r} {state}")
 
     async def close(self) -> None:

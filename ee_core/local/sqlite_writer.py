@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ee_core.contracts.journal import PartitionHead
 from ee_core.errors import ConflictError, JournalConflictError, JournalCorruptError
 from ee_core.local.entries import frame_entries
+from ee_core.local.sqlite_reader import CommitPages
 from ee_core.local.sqlite_rows import (
     COLUMNS,
     COMMIT_COLUMNS,
@@ -39,13 +40,14 @@ _UPDATE: Final = f"UPDATE job SET ({COLUMNS}) = ({_VALUES}) WHERE number = ?"  #
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """Where the journal stands."""
 
     epoch: int
     position: int
     last: int  # id of the last record
     link: bytes
+    told: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,17 @@ class SqliteWriter:
     """Writes with the connection it is given; every method is one transaction."""
 
     def __init__(self, store_id: str) -> None:
-        self._start = chain_start(store_id, PARTITION)
+        self.store_id = store_id
+        self.start = chain_start(store_id, PARTITION)
         self._known: dict[JobId, _Known] = {}  # least recently written first
+        self.put: set[WorkflowHash] = set()  # contents that a job of ours may be about to name
 
     def open_partition(self, database: sqlite3.Connection) -> PartitionHead:
         """Raise the epoch.
 
         Raises:
-            JournalCorruptError: Commits are missing that were there when an earlier epoch began.
+            JournalCorruptError: Commits are missing that were there when an earlier epoch began, or the last one is
+                damaged.
         """
         with transaction(database):
             place = self._place(database)
@@ -77,10 +82,27 @@ class SqliteWriter:
                     f"partition {PARTITION} ends at commit {place.position}, but had reached {begun}: the rest is lost",
                     position=place.position + 1,
                 )
+            self._check_end(database, place)
+            fruitless = _count_fruitless(database, place.position)
             epoch = place.epoch + 1
-            database.execute("INSERT INTO epoch VALUES (?, ?)", (epoch, place.position))
+            database.execute(
+                "INSERT INTO epoch (epoch, after, told) VALUES (?, ?, ?)", (epoch, place.position, place.told)
+            )
         self._known.clear()
-        return PartitionHead(PARTITION, place.position, epoch)
+        return PartitionHead(PARTITION, place.position, epoch, place.told, fruitless)
+
+    def close_partition(self, database: sqlite3.Connection, head: PartitionHead) -> None:
+        """Mark the epoch as ended in order.
+
+        Raises:
+            JournalConflictError: Another writer has it.
+        """
+        with transaction(database):
+            place = self.place_of(database, head)
+            database.execute(
+                "UPDATE epoch SET stopped = 1, told = ? WHERE epoch = ?",
+                (max(place.told, head.told), head.epoch),
+            )
 
     def commit(
         self, database: sqlite3.Connection, head: PartitionHead, entries: Sequence[Entry]
@@ -91,9 +113,10 @@ class SqliteWriter:
             JournalConflictError: Another writer was first.
         """
         frames = frame_entries(entries)
-        following = PartitionHead(PARTITION, head.position + 1, head.epoch)
         with transaction(database):
             place = self._place(database)
+            told = max(place.told, head.told)
+            following = PartitionHead(PARTITION, head.position + 1, head.epoch, told)
             if head.epoch != place.epoch or head.position > place.position:
                 raise _conflict(place, head)
             if head.position < place.position:
@@ -118,27 +141,52 @@ class SqliteWriter:
                 database.execute("INSERT INTO content VALUES (?, ?, ?)", (name, content, zlib.crc32(content)))
             elif found[0] != content:
                 raise ConflictError(f"content {name!r} is stored already with other bytes")
+        self.put.add(name)
 
-    def _place(self, database: sqlite3.Connection) -> _Place:
-        (opened,) = database.execute("SELECT coalesce(max(epoch), 0) FROM epoch").fetchone()
+    def forget(self) -> None:
+        """Trust nothing that is remembered of jobs: their rows were changed otherwise."""
+        self._known.clear()
+
+    def place_of(self, database: sqlite3.Connection, head: PartitionHead) -> Place:
+        """Return where the journal stands, if a head still writes it.
+
+        Raises:
+            JournalConflictError: Another writer has it.
+        """
+        place = self._place(database)
+        if head.epoch != place.epoch:
+            raise _conflict(place, head)
+        return place
+
+    def _place(self, database: sqlite3.Connection) -> Place:
+        opened, told = database.execute(
+            "SELECT epoch, told FROM epoch ORDER BY epoch DESC LIMIT 1"
+        ).fetchone() or (0, 0)
         row = database.execute(
             f"SELECT {COMMIT_COLUMNS} FROM commits ORDER BY position DESC LIMIT 1"  # noqa: S608 - a constant
         ).fetchone()
         if row is None:
-            return _Place(opened, 0, 0, self._start)
-        position, epoch, last, link = read_commit_row(row)
+            return Place(opened, 0, 0, self.start, told)
+        found = read_commit_row(row)
         # the higher one, so that damage to the table of epochs lets no epoch come twice
-        return _Place(max(opened, epoch), position, last, link)
+        return Place(max(opened, found.epoch), found.position, found.last, found.link, max(told, found.told))
+
+    def _check_end(self, database: sqlite3.Connection, place: Place) -> None:
+        """Look at the last commit: what a disk damages is most often what it wrote last."""
+        if place.position:
+            pages = CommitPages(self.store_id, place.position - 1)
+            while pages.read_page(database):
+                pass
 
     def _check_repeated(
-        self, database: sqlite3.Connection, place: _Place, head: PartitionHead, frames: Sequence[bytes]
+        self, database: sqlite3.Connection, place: Place, head: PartitionHead, frames: Sequence[bytes]
     ) -> None:
         """Accept a commit that is stored already, and no other [J2, J5]: only the same has the same link."""
         rows = database.execute(
             "SELECT position, link FROM commits WHERE position BETWEEN ? AND ?",
             (head.position, head.position + 1),
         ).fetchall()
-        links = {0: self._start} | dict(rows)
+        links = {0: self.start} | dict(rows)
         repeated = chain(links.get(head.position, b""), head.position + 1, head.epoch, frames)
         if repeated != links.get(head.position + 1):
             raise _conflict(place, head)
@@ -146,7 +194,7 @@ class SqliteWriter:
     def _write_records(
         self,
         database: sqlite3.Connection,
-        place: _Place,
+        place: Place,
         following: PartitionHead,
         numbers: Sequence[int],
         frames: Sequence[bytes],
@@ -155,7 +203,8 @@ class SqliteWriter:
         ids = range(place.last + 1, place.last + 1 + len(frames))
         database.executemany("INSERT INTO record VALUES (?, ?, ?)", zip(ids, numbers, frames, strict=True))
         database.execute(
-            "INSERT INTO commits VALUES (?, ?, ?, ?)", (following.position, following.epoch, ids[-1], link)
+            "INSERT INTO commits VALUES (?, ?, ?, ?, ?, NULL)",
+            (following.position, following.epoch, ids[-1], link, following.told),
         )
 
     def _write_jobs(self, database: sqlite3.Connection, entries: Sequence[Entry]) -> dict[JobId, _Known]:
@@ -193,7 +242,17 @@ def _write_job(database: sqlite3.Connection, before: _Known | None, entry: Entry
     return number
 
 
-def _conflict(place: _Place, head: PartitionHead) -> JournalConflictError:
+def _count_fruitless(database: sqlite3.Connection, position: int) -> int:
+    """Count the openings in a row, the latest one first, after which nothing was committed and nobody stopped."""
+    count = 0
+    for after, stopped in database.execute("SELECT after, stopped FROM epoch ORDER BY epoch DESC"):
+        if after != position or stopped:
+            break
+        count += 1
+    return count
+
+
+def _conflict(place: Place, head: PartitionHead) -> JournalConflictError:
     return JournalConflictError(
         f"partition {PARTITION} stands at commit {place.position} of epoch {place.epoch}, "
         f"not at {head.position} of {head.epoch}: another writer has it"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ee_core.errors import JournalCorruptError
-from ee_core.model.record import Framed, chain, unframe
+from ee_core.model.record import Framed, chain, residue, unframe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,17 @@ class ChainCheck:
         self.link = link
         self._partition = partition
 
-    def follow(self, position: int, epoch: int, frames: Sequence[bytes], link: bytes) -> tuple[Framed, ...]:
+    def follow(
+        self, position: int, epoch: int, frames: Sequence[bytes], link: bytes, left: bytes | None = None
+    ) -> tuple[Framed, ...]:
         """Return what the frames of the next commit hold.
+
+        Args:
+            position: Of the commit.
+            epoch: Of its writer.
+            frames: Of its records, in order.
+            link: The chain's hash up to it, as stored.
+            left: The `residue`, if records of it were pruned.
 
         Raises:
             JournalCorruptError: It does not fit; carries its position.
@@ -42,7 +51,12 @@ class ChainCheck:
         if epoch < self.epoch:
             raise self._damage(position, f"its epoch {epoch} is foreign, the commit before has {self.epoch}")
         found = tuple(self._unframe(position, data) for data in frames)
-        if chain(self.link, position, epoch, frames) != link:
+        fits = (
+            chain(self.link, position, epoch, frames) == link
+            if left is None
+            else residue(self.link, link, position, epoch, frames) == left
+        )
+        if not fits:
             raise self._damage(
                 position,
                 f"its hash does not follow commit {self.position}: one is missing, changed or foreign",

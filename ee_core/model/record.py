@@ -128,6 +128,25 @@ def chain(previous: bytes, position: int, epoch: int, frames: Iterable[bytes]) -
     return digest.digest()
 
 
+def residue(previous: bytes, link: bytes, position: int, epoch: int, frames: Iterable[bytes]) -> bytes:
+    """Return the hash that stands for a commit after some of its records were taken away.
+
+    Its `link` cannot be told from the frames any more, so it is kept as it was; this hash holds it, what is left and
+    the place in the chain together. It may also stand for a run of commits of which nothing is left: then `link` is
+    that of the last, and `previous` that of the commit before the first.
+
+    Args:
+        previous: As for `chain`.
+        link: The commit's own.
+        frames: Of the records that are left, in order.
+    """
+    joined = tuple(frames)
+    digest = hashlib.sha256(b"pruned" + previous + link)
+    digest.update(_LINK.pack(position, epoch, len(joined)))
+    digest.update(b"".join(joined))
+    return digest.digest()
+
+
 def _read_frame(data: bytes, start: int) -> tuple[Framed, int]:
     if len(data) - start < _HEADER.size:
         raise JournalCorruptError(

@@ -14,12 +14,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 import pytest
 
 from ee_core.contracts import journal as contract
-from ee_core.contracts.journal import JobFilter, Journal, PartitionHead, RecordKey, StoredCommit
+from ee_core.contracts.journal import (
+    JobFilter,
+    Journal,
+    PartitionHead,
+    Pruned,
+    RecordKey,
+    StoredCommit,
+)
 from ee_core.errors import (
     ConflictError,
     JournalConflictError,
@@ -31,7 +39,18 @@ from ee_core.errors import (
 from ee_core.model.ids import JobId, WorkflowHash
 from ee_core.model.limits import MAX_COMMIT_BYTES, MAX_RECORD_BYTES
 from ee_core.testing.conformance import Conformance, need
-from ee_core.testing.journal_store import JournalStore, entry, finished, last_entry
+from ee_core.testing.journal_entries import (
+    DONE,
+    EVERYTHING,
+    FILTERS,
+    NAME,
+    OLD,
+    TOO_LARGE,
+    fill_for_pruning,
+    fill_index,
+    in_pieces,
+)
+from ee_core.testing.journal_store import JournalStore, entry, last_entry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -41,7 +60,6 @@ NewStore = Callable[[], JournalStore]
 _T = TypeVar("_T")
 _A, _B, _C = JobId("job-a"), JobId("job-b"), JobId("job-c")
 _MANY: Final = 150  # more than a page of anything
-_NAME: Final = WorkflowHash("a" * 64)
 
 
 class JournalConformance(Conformance):
@@ -189,13 +207,13 @@ class JournalConformance(Conformance):
 
     async def test_j10_the_index_shows_each_job_as_it_is_now(self, new_store: NewStore) -> None:
         async with new_store().connect() as journal:
-            await _fill_index(journal)
+            await fill_index(journal)
             listed = await journal.list_jobs(JobFilter())
 
             assert [one.job for one in listed] == ["job-4", "job-3", "job-2", "job-1", "job-0"]
-            assert listed[-1] == await journal.find_job(JobId("job-0")) == _DONE
+            assert listed[-1] == await journal.find_job(JobId("job-0")) == DONE
             assert await journal.find_job(JobId("job-9")) is None
-            for wanted, names in _FILTERS:
+            for wanted, names in FILTERS:
                 found = [one.job for one in await journal.list_jobs(wanted)]
                 assert found == [f"job-{name}" for name in names], wanted
 
@@ -203,14 +221,14 @@ class JournalConformance(Conformance):
         content = bytes(range(256)) * 100
         store = new_store()
         async with store.connect() as journal:
-            await journal.put_content(_NAME, content)
-            await journal.put_content(_NAME, content)
+            await journal.put_content(NAME, content)
+            await journal.put_content(NAME, content)
             with pytest.raises(ConflictError):
-                await journal.put_content(_NAME, b"another")
+                await journal.put_content(NAME, b"another")
             with pytest.raises(NotFoundError):
                 await journal.get_content(WorkflowHash("b" * 64))
         async with store.connect() as journal:
-            assert await journal.get_content(_NAME) == content
+            assert await journal.get_content(NAME) == content
 
     async def test_j12_a_second_writer_shuts_out_the_first(self, new_store: NewStore) -> None:
         store = new_store()
@@ -239,15 +257,15 @@ class JournalConformance(Conformance):
     async def test_j14_what_is_too_large_is_refused_whole(self, new_store: NewStore) -> None:
         async with new_store().connect() as journal:
             head = await journal.open_partition(0)
-            for entries, size in _TOO_LARGE:
+            for entries, size in TOO_LARGE:
                 with pytest.raises(PayloadTooLargeError) as caught:
                     await journal.commit(head, entries)
                 assert caught.value.size == size
 
             assert await _commits(journal) == []
             head = await journal.commit(head, [entry(_A, 0, b"x" * MAX_RECORD_BYTES)])
-            await journal.commit(head, _in_pieces(MAX_COMMIT_BYTES))
-            assert len(await _bodies(journal)) == 1 + len(_in_pieces(MAX_COMMIT_BYTES))
+            await journal.commit(head, in_pieces(MAX_COMMIT_BYTES))
+            assert len(await _bodies(journal)) == 1 + len(in_pieces(MAX_COMMIT_BYTES))
 
     async def test_j15_a_failed_write_may_be_repeated(self, new_store: NewStore) -> None:
         store = new_store()
@@ -284,57 +302,174 @@ class JournalConformance(Conformance):
                 lambda: anext(journal.open_jobs(0)),
                 lambda: journal.find_job(_A),
                 lambda: journal.list_jobs(JobFilter()),
-                lambda: journal.put_content(_NAME, b"{}"),
-                lambda: journal.get_content(_NAME),
+                lambda: journal.put_content(NAME, b"{}"),
+                lambda: journal.get_content(NAME),
+            ]
+            calls += [
+                lambda: journal.close_partition(head),
+                lambda: journal.prune(head, EVERYTHING),
+                lambda: journal.rebuild(head, []),
             ]
             for call in calls:
                 with pytest.raises(JournalUnavailableError):
                     await call()
 
+    async def test_j17_what_was_told_is_kept(self, new_store: NewStore) -> None:
+        store = new_store()
+        async with store.connect() as journal:
+            head = await journal.open_partition(0)
+            assert head.told == 0
+            for index in range(3):
+                head = await journal.commit(head, [entry(_A, index)])
+            head = await journal.commit(replace(head, told=2), [entry(_A, 3)])
+            assert head.told == 2
+            await journal.commit(replace(head, told=1), [entry(_A, 4)])
+        async with store.connect() as journal:
+            head = await journal.open_partition(0)
+            assert head.told == 2
+            await journal.close_partition(replace(head, told=5))
+            await journal.close_partition(replace(head, told=4))
+        async with store.connect() as journal:
+            assert (await journal.open_partition(0)).told == 5
+            assert (await journal.open_partition(0)).told == 5
 
-# -- what the tests above share ------------------------------------------------------------------------------
+    async def test_j18_openings_that_came_to_nothing_are_counted(self, new_store: NewStore) -> None:
+        store = new_store()
+        found: list[int] = []
+        for deed in ("", "", "commit", "", "", "", "stop", "", ""):
+            async with store.connect() as journal:
+                head = await journal.open_partition(0)
+                found.append(head.fruitless)
+                if deed == "commit":
+                    await journal.commit(head, [entry(_A, 0)])
+                if deed == "stop":
+                    await journal.close_partition(head)
 
-_DONE: Final = finished("job-0", accepted_us=10, owner="ann", outcome="Failed", incidents=0, priority=5)
-_FILTERS: Final[tuple[tuple[JobFilter, list[int]], ...]] = (
-    (JobFilter(status="Finished"), [3, 0]),
-    (JobFilter(outcome="Failed"), [0]),
-    (JobFilter(workflow="other"), [4]),
-    (JobFilter(owner="ann"), [1, 0]),
-    (JobFilter(owner="ann", status="Processing"), [1]),
-    (JobFilter(labels=(("site", "north"),)), [2, 1]),
-    (JobFilter(labels=(("site", "north"), ("line", ""))), [2]),
-    (JobFilter(limit=2), [4, 3]),
-    (JobFilter(limit=2, before_us=30, before_job="job-3"), [2, 1]),
-    (JobFilter(before_us=30), [1, 0]),
-    (JobFilter(owner="nobody"), []),
-)
+        assert found == [0, 1, 2, 0, 1, 2, 3, 0, 1]
+
+    @pytest.mark.parametrize("harm", ["", "flip", "lose"])
+    async def test_j19_pruning_takes_jobs_that_are_over_alone(self, new_store: NewStore, harm: str) -> None:
+        store = new_store()
+        async with store.connect() as journal:
+            head = await fill_for_pruning(journal)
+            trial = await journal.prune(head, replace(OLD, is_trial=True))
+            whole = await _bodies(journal)
+            assert (await journal.prune(head, replace(OLD, limit=1))).jobs == trial.jobs[:1]
+            assert (await journal.prune(head, OLD)).jobs == trial.jobs[1:] == ("job-2",)
+            assert (await journal.prune(head, OLD)).jobs == ()
+            assert trial.jobs[0] == "job-1"
+            if not harm:
+                left = [body for body in whole if body.split(b"/")[0] not in (b"job-1", b"job-2")]
+                assert await _bodies(journal) == left
+                assert [c.position for c in await _commits(journal)] == [1, 2, 3, 5, 6, 8, 9, 10]
+                assert await _all(journal.history(JobId("job-1"))) == []
+                assert len(await _all(journal.history(JobId("job-3")))) == 2
+                head = await journal.commit(head, [entry(_C, 0)])
+        if harm:
+            await getattr(store, harm)(6)
+        async with store.connect() as journal:
+            if not harm:
+                assert (await _bodies(journal))[-1] == b"job-c/0"
+                return
+            with pytest.raises(JournalCorruptError) as caught:
+                await _bodies(journal)
+            assert caught.value.position is not None
+            assert caught.value.position >= 6
+
+    async def test_j20_a_stub_is_left_of_a_pruned_job(self, new_store: NewStore) -> None:
+        store = new_store()
+        async with store.connect() as journal:
+            head = await fill_for_pruning(journal)
+            before = await journal.find_job(JobId("job-1"))
+            await journal.prune(head, OLD)
+            assert before is not None
+            stub = replace(before, owner="", labels={}, pruned=True)
+            assert await journal.find_job(JobId("job-1")) == stub
+            assert stub in await journal.list_jobs(JobFilter())
+        async with store.connect() as journal:
+            assert await journal.find_job(JobId("job-1")) == stub
+            head = replace(await journal.open_partition(0), told=head.told)
+            assert (await journal.prune(head, replace(OLD, forget_us=101))).forgotten == 1
+            assert await journal.find_job(JobId("job-1")) is None
+            assert await journal.find_job(JobId("job-2")) is not None
+            assert (await journal.find_job(JobId("job-0"))) is not None
+
+    async def test_j21_contents_that_nobody_needs_are_dropped(self, new_store: NewStore) -> None:
+        store = new_store()
+        names = [WorkflowHash(letter * 64) for letter in "abcd"]
+        async with store.connect() as journal:
+            for name in names:
+                await journal.put_content(name, name.encode())
+            # job-1 goes: b is named by none then, c by one that stays; nobody ever named d
+            head = await fill_for_pruning(journal, {"job-1": names[1], "job-4": names[2]})
+        async with store.connect() as journal:
+            head = replace(await journal.open_partition(0), told=head.told)
+            await journal.put_content(names[3], names[3].encode())
+            while (dropped := await journal.prune(head, OLD)).jobs:
+                assert dropped.contents == 0
+            assert dropped == Pruned(contents=2)
+            for name in names[:2]:
+                with pytest.raises(NotFoundError):
+                    await journal.get_content(name)
+            for name in names[2:]:
+                assert await journal.get_content(name) == name.encode()
+
+    async def test_j22_only_the_writer_may_prune_rebuild_or_close(self, new_store: NewStore) -> None:
+        async with new_store().connect() as journal:
+            head = await fill_for_pruning(journal)
+            await journal.open_partition(0)
+            for call in (
+                lambda: journal.prune(head, OLD),
+                lambda: journal.rebuild(head, []),
+                lambda: journal.close_partition(head),
+            ):
+                with pytest.raises(JournalConflictError):
+                    await call()
+
+            assert b"job-1/1" in await _bodies(journal)
+            assert (await journal.open_partition(0)).fruitless == 1
+
+    async def test_j23_a_lost_index_is_made_anew(self, new_store: NewStore) -> None:
+        store = new_store()
+        async with store.connect() as journal:
+            head = await fill_for_pruning(journal)
+            await journal.prune(head, OLD)
+            listed = await journal.list_jobs(JobFilter())
+            opened = await _all(journal.open_jobs(0))
+            histories = {one.job: await _all(journal.history(one.job)) for one in listed}
+        await store.spoil_index()
+        async with store.connect() as journal:
+            head = await journal.open_partition(0)
+            # in the order of their first records
+            await journal.rebuild(head, [one for one in reversed(listed) if not one.pruned])
+            assert await journal.list_jobs(JobFilter()) == listed
+            assert await _all(journal.open_jobs(0)) == opened
+            for one in listed:
+                assert await journal.find_job(one.job) == one
+                assert await _all(journal.history(one.job)) == histories[one.job]
+            await journal.commit(head, [entry(_C, 0)])
+            assert await _all(journal.history(_C)) == [b"job-c/0"]
+
+    async def test_j24_a_damaged_frame_in_a_history_is_the_partitions(self, new_store: NewStore) -> None:
+        store = new_store()
+        async with store.connect() as journal:
+            head = await journal.open_partition(0)
+            for index in range(3):
+                head = await journal.commit(head, [entry(_A, index), entry(_B, index)])
+        await store.flip(2)
+        async with store.connect() as journal:
+            assert len(await _all(journal.history(_A))) == 3
+            found: list[bytes] = []
+            with pytest.raises(JournalCorruptError) as caught:
+                async for body in journal.history(_B):
+                    found.append(body)
+
+        assert found == [b"job-b/0"]
+        assert (caught.value.job, caught.value.index) == ("", 1)
+        assert "job-b" in str(caught.value)
 
 
-async def _fill_index(journal: Journal) -> None:
-    """Write five jobs, of which two are accepted in the same instant, and two are over."""
-    head = await journal.open_partition(0)
-    begun = [
-        entry("job-0", 0, accepted_us=10, owner="ann", incidents=2),
-        entry("job-1", 0, accepted_us=20, owner="ann", labels={"site": "north", "line": "2"}),
-        entry("job-2", 0, accepted_us=30, labels={"site": "north", "line": ""}),
-        entry("job-3", 0, accepted_us=30, labels={"north": "site"}),
-        entry("job-4", 0, accepted_us=40, workflow="other", hash=_NAME),
-    ]
-    head = await journal.commit(head, begun)
-    over = contract.Entry(_DONE.job, 1, b"over", _DONE)
-    await journal.commit(head, [over, last_entry("job-3", 1, accepted_us=30)])
-
-
-def _in_pieces(size: int) -> list[contract.Entry]:
-    """Return entries of one job whose bodies have so many bytes together."""
-    pieces = [min(MAX_RECORD_BYTES, size - at) for at in range(0, size, MAX_RECORD_BYTES)]
-    return [entry(_B, index, b"x" * piece) for index, piece in enumerate(pieces)]
-
-
-_TOO_LARGE: Final = (
-    ([entry(_A, 0), entry(_A, 1, b"x" * (MAX_RECORD_BYTES + 1))], MAX_RECORD_BYTES + 1),
-    (_in_pieces(MAX_COMMIT_BYTES + 1), MAX_COMMIT_BYTES + 1),
-)
+# -- how the tests above read ----------------------------------------------------------------------------
 
 
 async def _all(items: AsyncIterator[_T]) -> list[_T]:

@@ -33,6 +33,10 @@ class JournalStore:
         """Remove a commit as if it had never been, while nobody has the store open."""
         pytest.skip(f"{type(self).__name__} does not override lose, so damage is not tested")
 
+    async def spoil_index(self) -> None:
+        """Lose or falsify what the index says of all jobs that are not pruned, while nobody has the store open."""
+        pytest.skip(f"{type(self).__name__} does not override spoil_index, so its rebuilding is not tested")
+
     def hindered(self) -> AbstractAsyncContextManager[str]:
         """Make every write fail inside the context; gives a word of the cause that the error must name."""
         pytest.skip(f"{type(self).__name__} does not override hindered, so failing writes are not tested")

@@ -4,7 +4,6 @@ The journals here are the memory journal with one thing wrong. A clause without 
 """
 
 import asyncio
-import inspect
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -12,7 +11,12 @@ import pytest
 
 from ee_core.contracts import journal as contract
 from ee_core.contracts.journal import PartitionHead, StoredCommit
-from ee_core.errors import JournalConflictError, JournalUnavailableError, PayloadTooLargeError
+from ee_core.errors import (
+    JournalConflictError,
+    JournalCorruptError,
+    JournalUnavailableError,
+    PayloadTooLargeError,
+)
 from ee_core.local.memory_journal import MemoryCommit, MemoryJournal, MemoryStore
 from ee_core.model.record import chain, chain_start, unframe
 from ee_core.testing.conformance import clauses_in, clauses_tested
@@ -120,6 +124,10 @@ class TrustsItsDisk(Right):
 
     async def read(self, partition, *, after=0):
         part = self._partition(partition)
+        if any(stored.left for stored in part.commits):  # what was pruned is a clause of its own
+            async for commit in super().read(partition, after=after):
+                yield commit
+            return
         if 0 < after == len(part.commits) + 1:
             self._link(partition, after)
         for position, stored in enumerate(part.commits[after:], after + 1):
@@ -160,6 +168,7 @@ class WritesContentsOver(Right):
 
     async def put_content(self, name, content):
         self._open().contents[name] = content
+        self._put.add(name)
 
 
 class SharesItsEpoch(Right):
@@ -214,6 +223,112 @@ class AnswersWhenClosed(Right):
         return self._store.summaries.get(job)
 
 
+class ForgetsWhatWasTold(Right):
+    """Breaks J17: keeps what was told with a commit, but not with a clean stop."""
+
+    async def close_partition(self, head):
+        await super().close_partition(replace(head, told=0))
+
+
+class CountsStops(Right):
+    """Breaks J18: a clean stop counts as an opening that came to nothing."""
+
+    async def close_partition(self, head):
+        await super().close_partition(head)
+        self._store.partitions[0].epochs[-1].stopped = False
+
+
+class PrunesDrains(Right):
+    """Breaks J19: a job that is finished is over for it, though a bot drains."""
+
+    async def prune(self, head, pruning):
+        summaries = self._store.summaries
+        for job, summary in list(summaries.items()):
+            if summary.finished_us is not None and summary.open and summary.finished_us < pruning.before_us:
+                summaries[job] = replace(summary, open=False)
+        return await super().prune(head, pruning)
+
+
+class PrunesTheUntold(Right):
+    """Breaks J19: takes what observers have not heard of."""
+
+    async def prune(self, head, pruning):
+        self._store.partitions[0].told = head.position
+        return await super().prune(head, pruning)
+
+
+class TrustsWhatIsLeft(Right):
+    """Breaks J19: does not look at commits that lost records any more."""
+
+    def _take_out(self, partition, jobs):
+        super()._take_out(partition, jobs)
+        part = self._store.partitions[partition]
+        link = chain_start(self._store.store_id, partition)
+        for position, stored in enumerate(part.commits, 1):
+            link = stored.link = chain(link, position, stored.epoch, stored.frames)
+            stored.left = None
+
+    async def read(self, partition, *, after=0):
+        part = self._partition(partition)
+        if any(stored.left or not stored.frames for stored in part.commits):
+            for position, stored in enumerate(part.commits[after:], after + 1):
+                framed = [_unchecked(data) for data in stored.frames]
+                keys = tuple(contract.RecordKey(job, index) for job, index, _ in framed)
+                if framed:
+                    yield StoredCommit(position, stored.epoch, tuple(body for _, _, body in framed), keys)
+            return
+        async for commit in super().read(partition, after=after):
+            yield commit
+
+
+class LeavesNoStub(Right):
+    """Breaks J20: forgets the digest with the records."""
+
+    async def prune(self, head, pruning):
+        pruned = await super().prune(head, pruning)
+        summaries = self._store.summaries
+        for job in pruned.jobs:
+            if not pruning.is_trial:
+                summaries[job] = replace(summaries[job], digest="")
+        return pruned
+
+
+class DropsFreshContents(Right):
+    """Breaks J21: drops a content whose job has not come yet."""
+
+    async def prune(self, head, pruning):
+        self._put.clear()
+        return await super().prune(head, pruning)
+
+
+class LetsAnyonePrune(Right):
+    """Breaks J22: prunes for whoever asks."""
+
+    async def prune(self, head, pruning):
+        return await super().prune(replace(head, epoch=self._partition(0).epoch), pruning)
+
+
+class KeepsTheOldIndex(Right):
+    """Breaks J23: adds what is missing and leaves what is false."""
+
+    async def rebuild(self, head, summaries):
+        stubs = {job for job, summary in self._store.summaries.items() if summary.pruned}
+        await super().rebuild(head, summaries)
+        for job in stubs:
+            del self._store.summaries[job], self._store.partitions[0].jobs[job]
+
+
+class BlamesTheJob(Right):
+    """Breaks J24: says that the job is damaged, where it is the disk."""
+
+    async def history(self, job):
+        try:
+            async for body in super().history(job):
+                yield body
+        except JournalCorruptError as error:
+            raise JournalCorruptError(str(error), job=job, index=error.index) from error
+
+
 WRONG = {
     TearsCommits: "J1",
     TakesLaterPositions: "J2",
@@ -232,6 +347,16 @@ WRONG = {
     TakesLargeCommits: "J14",
     GivesUpForGood: "J15",
     AnswersWhenClosed: "J16",
+    ForgetsWhatWasTold: "J17",
+    CountsStops: "J18",
+    PrunesDrains: "J19",
+    PrunesTheUntold: "J19",
+    TrustsWhatIsLeft: "J19",
+    LeavesNoStub: "J20",
+    DropsFreshContents: "J21",
+    LetsAnyonePrune: "J22",
+    KeepsTheOldIndex: "J23",
+    BlamesTheJob: "J24",
 }
 
 
@@ -253,10 +378,17 @@ class Harness(JournalStore):
 
     async def flip(self, position):
         frames = self.store.partitions[0].commits[position - 1].frames
-        frames[-1] = frames[-1][:-1] + bytes([frames[-1][-1] ^ 1])
+        own = self.store.records[unframe(frames[-1]).job]
+        place = own.index(frames[-1])
+        frames[-1] = own[place] = frames[-1][:-1] + bytes([frames[-1][-1] ^ 1])
 
     async def lose(self, position):
         del self.store.partitions[0].commits[position - 1]
+
+    async def spoil_index(self):
+        partition = self.store.partitions[0]
+        for job in [job for job in partition.jobs if not self.store.summaries[job].pruned]:
+            del partition.jobs[job], self.store.summaries[job], self.store.records[job]
 
     @asynccontextmanager
     async def hindered(self):
@@ -278,8 +410,9 @@ async def failed_clauses(journal_class):
     for name, test in vars(JournalConformance).items():
         if not name.startswith("test_"):
             continue
-        wants_harm = "harm" in inspect.signature(test).parameters
-        for arguments in [{"harm": "flip"}, {"harm": "lose"}] if wants_harm else [{}]:
+        marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
+        assert [mark.args[0] for mark in marks] in ([], ["harm"])
+        for arguments in [{"harm": harm} for harm in marks[0].args[1]] if marks else [{}]:
             try:
                 async with asyncio.timeout(10):
                     await test(kit, lambda: Harness(journal_class), **arguments)

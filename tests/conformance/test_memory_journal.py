@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from ee_core.local.memory_journal import MemoryJournal, MemoryStore
+from ee_core.model.record import unframe
 from ee_core.testing.journal import JournalConformance
 from ee_core.testing.journal_store import JournalStore
 
@@ -18,7 +19,14 @@ class MemoryJournalStore(JournalStore):
 
     async def flip(self, position):
         frames = self._store.partitions[0].commits[position - 1].frames
-        frames[-1] = frames[-1][:-1] + bytes([frames[-1][-1] ^ 1])
+        own = self._store.records[unframe(frames[-1]).job]
+        place = own.index(frames[-1])
+        frames[-1] = own[place] = frames[-1][:-1] + bytes([frames[-1][-1] ^ 1])
+
+    async def spoil_index(self):
+        partition = self._store.partitions[0]
+        for job in [job for job in partition.jobs if not self._store.summaries[job].pruned]:
+            del partition.jobs[job], self._store.summaries[job], self._store.records[job]
 
     async def lose(self, position):
         # in memory the next one takes its place, so the place of those after it is lost too

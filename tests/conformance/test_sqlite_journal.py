@@ -37,6 +37,13 @@ class SqliteJournalStore(JournalStore):
             database.execute("DELETE FROM record WHERE id > ? AND id <= ?", (*before, *last))
             database.execute("DELETE FROM commits WHERE position = ?", (position,))
 
+    async def spoil_index(self):
+        with closing(sqlite3.connect(self._path)) as database, database:
+            (first,) = database.execute("SELECT min(number) FROM job WHERE NOT pruned").fetchone()
+            database.execute("DELETE FROM job WHERE number = ?", (first,))
+            database.execute("UPDATE job SET outcome = 'Sunk', open = NOT open WHERE NOT pruned")
+            database.execute("UPDATE record SET job = job + 1")
+
     @asynccontextmanager
     async def hindered(self):
         with closing(sqlite3.connect(self._path, isolation_level=None)) as database:
