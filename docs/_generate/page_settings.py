@@ -163,6 +163,7 @@ folder = "workflows"
 [engine]
 max_open_jobs = 1000
 grace_s = 10
+drain_timeout_s = 600
 
 [plugins]
 disabled = ["ee-example"]
