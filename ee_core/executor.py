@@ -113,8 +113,8 @@ class Executor:
         await self._settled.wait()
 
     async def run(self) -> None:
-        """Drive the job until it is over: finished, and no bot drains for it any more."""
-        while self.job.is_open and self.parked is None:
+        """Drive the job until it is over: finished, no bot drains for it any more, and nothing was told since."""
+        while (self.job.is_open or self._inbox) and self.parked is None:
             await self._wake.wait()
             self._wake.clear()
             facts, self._inbox = self._inbox, []

@@ -7,9 +7,10 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from ee_core.errors import EngineError, NewerVersionError, NotFoundError
-from ee_core.model.decide import Ignored
+from ee_core.model.decide import Ignored, decide
 from ee_core.model.events import JobAccepted
 from ee_core.model.evolve import apply
+from ee_core.model.facts import ResponseReceived
 from ee_core.model.job import Job
 from ee_core.model.record import decode_record
 from ee_core.model.waits import WaitDelta
@@ -79,6 +80,7 @@ class Jobs:
         self._adopted = adopted
         self._forsaken = forsaken
         self._drivers: dict[JobId, Driver] = {}
+        self._recalling = asyncio.Lock()  # a job that is over is driven by one at a time
         self.started = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._on_over: list[Callable[[], None]] = []
@@ -170,7 +172,21 @@ class Jobs:
             raise self.parked[job]
         if await self._journal.find_job(job) is None:
             raise NotFoundError(f"job {job!r} is not known; see `eectl job list`")
-        return Ignored("finished")
+        if not isinstance(fact, ResponseReceived):
+            return Ignored("finished")
+        async with self._recalling:
+            return await self._tell_over(job, fact)
+
+    async def _tell_over(self, job_id: JobId, fact: ResponseReceived) -> object:
+        """Keep a late word about a job that is over: its bot was quarantined, or nobody waited for it (R17)."""
+        driver = self._drivers.get(job_id)
+        if driver is None:
+            job = await self.recall(job_id)
+            decided = Ignored("finished") if job is None else decide(job, fact)
+            if job is None or isinstance(decided, Ignored):
+                return decided
+            driver = self.add(job)
+        return await driver.tell(fact)
 
     async def recall(self, job_id: JobId) -> Job | None:
         """Rebuild a job from its records; None when there are none."""

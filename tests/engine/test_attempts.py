@@ -29,7 +29,7 @@ def lose_requests(subject, body):
 
 @virtual_time
 async def test_r21_an_attempt_that_is_not_accepted_in_time_is_lost_and_its_bot_drains(world, one):
-    async with world() as w:
+    async with world(drain_timeout_s=3600) as w:
         puppet = await w.puppet()
         job = await w.submit(one(timeout={"accept": "7s"}))
         request = await puppet.request()
@@ -186,7 +186,7 @@ async def test_a_lost_bot_is_not_given_to_another_visit_before_it_has_a_word(wor
 
 @virtual_time
 async def test_r20_a_lost_attempt_is_not_done_again_until_a_person_says_so(world, one):
-    async with world() as w:
+    async with world(drain_timeout_s=3600) as w:
         bot = await w.bot("a")
         await w.bot("b")
         job = await w.submit(one(script={"seconds": 100}, bot={"id": "a"}))

@@ -190,6 +190,7 @@ async def test_workers_are_listed_beside_bots(world):
             "labels": {"app": "sap"},
             "job": "",
             "visit": "",
+            "reason": "",
         }
         assert (rows["w-1"]["kind"], rows["w-1"]["activities"]) == ("worker", ["spare"])
 
