@@ -39,7 +39,7 @@ async def test_r21_an_attempt_that_is_not_accepted_in_time_is_lost_and_its_bot_d
         assert incident["detail"] == {"attempt": 1, "bot": "pc-1", "why": "accept"}
         assert sorted(incident["choices"]) == ["fail", "retry", "skip"]
         assert await w.bots() == {"pc-1": "Draining"}
-        await asyncio.sleep(600)
+        await asyncio.sleep(200)
         assert await w.bots() == {"pc-1": "Draining"}  # time alone never frees it
         await puppet.answer(request, "stopped")
         await w.until(lambda: w.events(job)[-1] == "LateResponse")
@@ -193,7 +193,7 @@ async def test_r20_a_lost_attempt_is_not_done_again_until_a_person_says_so(world
         await w.until(w.started)
         await bot.kill()
         await w.incident(job, "Lost")
-        await asyncio.sleep(600)
+        await asyncio.sleep(200)
         assert len(w.started()) == 1
 
         await w.operate(job, "retry")
