@@ -122,8 +122,19 @@ def make() -> str:
             f'```toml title="ee.toml"\n{section.example}\n```',
         ]
     return page(
-        "Settings", _INTRO, table(("key", "variable", "default", "meaning"), core), _EXAMPLE, _RULES, *parts
+        "Settings", _INTRO, table(("key", "variable", "default", "meaning"), core), _example(), _RULES, *parts
     )
+
+
+def _example() -> str:
+    """Return an `ee.toml` in which every setting of the core stands, by section."""
+    values = {one.key: one.default for one in list_settings() if not one.key.endswith(">")} | _SAMPLES
+    sections: dict[str, list[str]] = {}
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        sections.setdefault(section, []).append(f"{name} = {value}")
+    parts = ["\n".join([f"[{section}]"] * bool(section) + lines) for section, lines in sections.items()]
+    return '```toml title="ee.toml"\n' + "\n\n".join(parts) + "\n```"
 
 
 def _plain(default: str) -> str:
@@ -141,36 +152,18 @@ _INTRO = (
     " file is the one of `eectl -C FILE`, else of the variable `EE_CONFIG`, else `ee.toml` in the current folder. An"
     " unknown key is an error that names the nearest valid one."
 )
-_EXAMPLE = """```toml title="ee.toml"
-namespace = "plant"
-
-[broker]
-name = "nats"
-servers = "nats://127.0.0.1:4222"
-
-[lock]
-name = "nats"
-servers = "nats://127.0.0.1:4222"
-
-[journal]
-name = "sqlite"
-path = "journal.sqlite"
-
-[catalogue]
-name = "folder"
-folder = "workflows"
-
-[engine]
-max_open_jobs = 1000
-grace_s = 10
-drain_timeout_s = 600
-
-[plugins]
-disabled = ["ee-example"]
-
-[activities.http]
-allow = ["erp.example"]
-```"""
+# What an example of all settings says, where the default would show nothing; keys of plugins too.
+_SAMPLES = {
+    "namespace": '"plant"',
+    "broker.servers": '"nats://127.0.0.1:4222"',
+    "lock.name": '"nats"',
+    "lock.servers": '"nats://127.0.0.1:4222"',
+    "journal.path": '"journal.sqlite"',
+    "catalogue.folder": '"workflows"',
+    "engine.max_open_jobs": "1000",
+    "plugins.disabled": '["ee-example"]',
+    "activities.http.allow": '["erp.example"]',
+}
 _RULES = inspect.cleandoc(
     """
     Two rules about plugins' keys:
