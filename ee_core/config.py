@@ -98,6 +98,16 @@ class EngineSettings(_Section):
         ge=0,
         description="Seconds that work in the engine's own process gets to end when the engine stops.",
     )
+    block_warn_s: float = Field(
+        default=1.0,
+        gt=0,
+        description="Seconds after which a plugin that blocks the engine's loop is named in the log.",
+    )
+    block_limit_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds after which the engine starts again without a plugin that blocks its loop.",
+    )
     drain_timeout_s: float = Field(
         default=300.0,
         gt=0,

@@ -86,6 +86,7 @@ def status(
 
 
 async def _run(settings: Settings) -> int:
+    from ee_core.cli.guard import guarded
     from ee_core.engine import open_engine, open_parts
     from ee_core.errors import ConfigError
     from ee_core.local.env import SystemEnv
@@ -98,7 +99,8 @@ async def _run(settings: Settings) -> int:
             )
         say(f"engine {running.id} on broker {settings.broker.name!r}; Ctrl-C to stop")
         say_resumed(running)
-        await running.wait_stopped()
+        with guarded(parts):
+            await running.wait_stopped()
     return 0
 
 

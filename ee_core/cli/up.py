@@ -96,6 +96,7 @@ def up(context: click.Context, /, data: Path, port: int, binary: str | None, **o
 
 
 async def _up(settings: Settings, data: Path, server: ServerProcess, options: dict[str, Any]) -> int:
+    from ee_core.cli.guard import guarded
     from ee_core.cli.local import local_bots
     from ee_core.engine import open_engine, open_parts
     from ee_core.local.env import SystemEnv
@@ -118,7 +119,8 @@ async def _up(settings: Settings, data: Path, server: ServerProcess, options: di
         say(f"  eectl bot run BOT.py{at}")
         say(f"  eectl job list{at}")
         say("Ctrl-C ends all of this; what is going on goes on at the next `eectl up`")
-        await engine.until_stopped(_keep_running(server))
+        with guarded(parts):
+            await engine.until_stopped(_keep_running(server))
     return 0
 
 
