@@ -98,6 +98,11 @@ class EngineSettings(_Section):
         ge=0,
         description="Seconds that work in the engine's own process gets to end when the engine stops.",
     )
+    passivate_after_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds without news after which a waiting job leaves memory; it comes back when something happens.",
+    )
     block_warn_s: float = Field(
         default=1.0,
         gt=0,

@@ -78,6 +78,7 @@ class Executor:
     ) -> None:
         self.job = job
         self.parked: EngineError | None = None  # why the job is driven no further
+        self.idle_since_s = 0.0  # loop time at which the last turn ended
         self._partition = partition
         self._reconcile = reconcile
         self._observe = observe
@@ -85,6 +86,7 @@ class Executor:
         self._inbox: list[tuple[AnyFact, asyncio.Future[Told]]] = []
         self._wake = asyncio.Event()
         self._is_over = False
+        self._rests = False
         self._settled = asyncio.Event()
         self._settled.set()
 
@@ -112,13 +114,26 @@ class Executor:
         """Wait until everything told so far is durable; what `job` shows then is durable too."""
         await self._settled.wait()
 
+    def rest(self) -> None:
+        """Let `run` return when nothing was told meanwhile: the job waits, and is rebuilt when a fact comes."""
+        self._rests = True
+        self._wake.set()
+
     async def run(self) -> None:
-        """Drive the job until it is over: finished, no bot drains for it any more, and nothing was told since."""
+        """Drive the job until it is over: finished, no bot drains for it any more, and nothing was told since.
+
+        It returns earlier, with nothing lost, when the job may `rest`; then this object is done with.
+        """
+        self.idle_since_s = asyncio.get_running_loop().time()
         while (self.job.is_open or self._inbox) and self.parked is None:
             await self._wake.wait()
             self._wake.clear()
+            if self._rests and not self._inbox:
+                return
+            self._rests = False
             facts, self._inbox = self._inbox, []
             await self._turn(facts)
+            self.idle_since_s = asyncio.get_running_loop().time()
             if not self._inbox:
                 self._settled.set()
         self._is_over = True
@@ -133,7 +148,7 @@ class Executor:
         try:
             results = [self._decide(fact, turn) for fact, _ in facts]
             if turn.entries:
-                await self._partition.write(turn.entries)
+                position = await self._partition.write(turn.entries)
         except EngineError as error:
             self._park(error, facts)
             return
@@ -147,6 +162,7 @@ class Executor:
             # the Reactor before the tellers: whoever is told finds the waits as they are now
             self._reconcile(self.job, turn.delta())
             self._observe(self.job, turn.records)
+            self._partition.note_told(position)
         for (_, told), result in zip(facts, results, strict=True):
             if not told.done():
                 told.set_result(result)
@@ -226,4 +242,5 @@ def summarize(job: Job) -> JobSummary:
         finished_us=job.finished_us,
         incidents=len(job.incidents),
         open=job.is_open,
+        digest=job.digest,
     )

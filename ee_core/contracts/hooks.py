@@ -50,7 +50,7 @@ class VisitView:
     job: JobId  # the job's id
     visit: VisitId  # `node#k`
     node: NodeId  # the node's id
-    workflow: str  # its name
+    workflow: str  # its name; empty for a job that rests, like all that follows from it alone: owner, labels, priority
     activity: str  # the activity type
     retry: Retry = field(default_factory=Retry)  # the node's retry policy
     selector: BotSelector = field(default_factory=BotSelector)  # which bots the node wants

@@ -15,6 +15,7 @@ from ee_core.bot.profile import Profile
 from ee_core.bot.worker import WorkerHost
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.definitions import expand_with
+from ee_core.engine.adoption import check_poison, leave_mark, tell_again
 from ee_core.engine.events import encode_events
 from ee_core.engine.hooks import EngineHooks
 from ee_core.engine.queries import Queries
@@ -69,7 +70,8 @@ class Engine:
         adopted: The jobs that were open when it started, and go on.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, despite_poison: bool = False) -> None:
+        self._despite_poison = despite_poison
         self.id = EngineId(parts.env.new_id())
         self.adopted: list[JobId] = []
         self.hooks = EngineHooks(parts.registry.hooks)
@@ -93,6 +95,7 @@ class Engine:
             make_driver=self._make_executor,
             adopted=self._arm_adopted,
             forsaken=self.reactor.forsake,
+            passivate_after_s=parts.settings.engine.passivate_after_s,
         )
         self.hooks.attach(self.jobs)
         self.spawner = Spawner(
@@ -164,7 +167,7 @@ class Engine:
     # -- what is committed -------------------------------------------------------------------------------------
 
     def _observe(self, job: Job, records: Sequence[Record]) -> None:
-        self.hooks.saw_records(job, records, summarize(job))
+        self.hooks.saw_records(job.id, records, summarize(job))
         channel = Channel(ChannelKind.BROADCAST, self._parts.subjects.job_events(job.id))
         for record in records:
             for body in encode_events(record, self._parts.settings.namespace):
@@ -204,8 +207,28 @@ class Engine:
     async def running(self) -> AsyncIterator[Engine]:
         """Drive jobs while the context is open."""
         self._lost = asyncio.get_running_loop().create_future()
-        await self.partition.open()
-        self.adopted = await self.jobs.adopt()
+        head = await self.partition.open()
+        if not self._despite_poison:
+            await check_poison(self._parts.journal, head)
+        try:
+            self.adopted = await self.jobs.adopt()
+            await tell_again(self._parts.journal, head, self.hooks.saw_records)
+            self.partition.note_told_again()
+            async with self._driving():
+                yield self
+        except Exception as error:
+            # what nobody expected may be a job's fault, and counts as a death of the engine (R27)
+            if all(isinstance(leaf, EngineError) for leaf in _leaves(error)):
+                await leave_mark(self.partition)
+            raise
+        except BaseException:
+            await leave_mark(self.partition)
+            raise
+        else:
+            await leave_mark(self.partition)
+
+    @asynccontextmanager
+    async def _driving(self) -> AsyncIterator[None]:
         queries = Queries(
             self._broker,
             self._parts.subjects,
@@ -229,7 +252,7 @@ class Engine:
                 services.append(tasks.create_task(self.spawner.run(), name="spawner"))
                 self._call_bots()
                 try:
-                    yield self
+                    yield
                 finally:
                     await self._stop(services)
 
@@ -277,20 +300,33 @@ class Engine:
         async with self._parts.broker.consume(channel, group=self.id) as deliveries:
             async for delivery in deliveries:
                 try:
-                    self.fleet.saw(BotHello.from_bytes(delivery.body))
+                    hello = BotHello.from_bytes(delivery.body)
+                    _check_identity(hello, self._parts.subjects.tail(delivery.subject))
+                    self.fleet.saw(hello)
                 except MessageError as error:
                     _log.warning("a bot's word is ignored: %s", error, extra={"action": "hello_refused"})
 
 
+def _check_identity(hello: BotHello, subject: str) -> None:
+    """Refuse a heartbeat whose body names another bot than its subject, which the server can enforce."""
+    if subject not in {"bots.hello", f"bots.heartbeat.{hello.bot}"}:
+        raise MessageError(f"BotHello: it is of {hello.bot!r} and came on {subject!r}; they must be equal")
+
+
 @asynccontextmanager
-async def open_engine(parts: Parts) -> AsyncIterator[Engine]:
+async def open_engine(parts: Parts, *, despite_poison: bool = False) -> AsyncIterator[Engine]:
     """Run an engine over open parts until the context is left.
 
+    Args:
+        parts: Open.
+        despite_poison: Drive jobs that seem to have ended engine after engine.
+
     Raises:
+        PartitionQuarantinedError: They did, and nobody said to try again.
         JournalError: The journal cannot be read.
         BrokerError: The broker is out of reach.
     """
-    engine = Engine(parts)
+    engine = Engine(parts, despite_poison=despite_poison)
     try:
         async with engine.running():
             yield engine
@@ -305,9 +341,9 @@ def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return next((leaf for leaf in leaves if isinstance(leaf, EngineError)), leaves[0])
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

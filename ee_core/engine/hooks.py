@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ee_core.contracts.hooks import FailedAttempt, GiveUp, VisitView
 from ee_core.engine.traffic import WatchedBroker
-from ee_core.errors import EngineError
 from ee_core.model.events import Error, IncidentOpened
 from ee_core.model.job import AttemptStatus
 from ee_core.model.retry import covers
@@ -67,14 +66,14 @@ class EngineHooks:
         answer = choose_retry(self._calls, view, attempt, error)
         return None if isinstance(answer, GiveUp) else answer
 
-    def saw_records(self, job: Job, records: Sequence[Record], summary: JobSummary) -> None:
+    def saw_records(self, job: JobId, records: Sequence[Record], summary: JobSummary) -> None:
         """Tell of committed events and incidents."""
         for record in records:
             for event in record.events:
                 if self._sees_events:
-                    self._calls.tell_all("ee_on_event", job_id=job.id, event=event, summary=summary)
+                    self._calls.tell_all("ee_on_event", job_id=job, event=event, summary=summary)
                 if isinstance(event, IncidentOpened):
-                    self._calls.tell_all("ee_on_incident", job=job.id, incident=event)
+                    self._calls.tell_all("ee_on_incident", job=job, incident=event)
 
     # -- reactor -----------------------------------------------------------------------------------------------
 
@@ -87,7 +86,16 @@ class EngineHooks:
         assert self._jobs is not None, "attach() comes first"
         driver = self._jobs.find(job_id)
         if driver is None:
-            raise EngineError(f"job {job_id!r} is not driven here")
+            # the job rests: what is known of it here is what its wait says
+            return VisitView(
+                job=job_id,
+                visit=wait.visit,
+                node=wait.node,
+                workflow="",
+                activity=wait.activity,
+                selector=wait.selector,
+                since_us=wait.since_us,
+            )
         return view_visit(driver.job, driver.job.visits[wait.visit])
 
     def saw_wait(self, job: JobId, wait: Wait, *, armed: bool, reason: str) -> None:

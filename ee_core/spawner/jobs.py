@@ -6,19 +6,20 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from ee_core.errors import EngineError, NewerVersionError, NotFoundError
+from ee_core.errors import EngineError, JournalCorruptError, NewerVersionError, NotFoundError
 from ee_core.model.decide import Ignored, decide
 from ee_core.model.events import JobAccepted
 from ee_core.model.evolve import apply
 from ee_core.model.facts import ResponseReceived
-from ee_core.model.job import Job
+from ee_core.model.job import Job, JobStatus
 from ee_core.model.record import decode_record
 from ee_core.model.waits import WaitDelta
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from ee_core.contracts.journal import Journal
+    from ee_core.contracts.journal import JobSummary, Journal
+    from ee_core.model.compiled import CompiledWorkflow
     from ee_core.model.facts import AnyFact
     from ee_core.model.ids import JobId
     from ee_core.workflows import Workflows
@@ -31,7 +32,9 @@ class Driver(Protocol):
 
     job: Job
     parked: EngineError | None
+    idle_since_s: float
 
+    def rest(self) -> None: ...
     def tell(self, fact: AnyFact) -> Awaitable[object]: ...
     async def settle(self) -> None: ...
     async def run(self) -> None: ...
@@ -71,6 +74,7 @@ class Jobs:
         make_driver: MakeDriver,
         adopted: Adopted,
         forsaken: Forsaken,
+        passivate_after_s: float,
     ) -> None:
         self.parked: dict[JobId, EngineError] = {}
         self._journal = journal
@@ -79,14 +83,21 @@ class Jobs:
         self._make_driver = make_driver
         self._adopted = adopted
         self._forsaken = forsaken
+        self._passivate_after_s = passivate_after_s
         self._drivers: dict[JobId, Driver] = {}
-        self._recalling = asyncio.Lock()  # a job that is over is driven by one at a time
+        self._resting: set[JobId] = set()  # open, and not in memory: their waits are armed all the same
+        self._recalling = asyncio.Lock()  # a job that is not in memory is read by one at a time
         self.started = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._on_over: list[Callable[[], None]] = []
 
     def __len__(self) -> int:
-        return len(self._drivers)
+        return len(self._drivers) + len(self._resting)
+
+    @property
+    def resting(self) -> int:
+        """How many open jobs are not in memory."""
+        return len(self._resting)
 
     def __iter__(self) -> Iterator[Driver]:
         return iter(list(self._drivers.values()))
@@ -101,7 +112,18 @@ class Jobs:
             self.started.set()
             for driver in self:
                 self._start(driver)
-            await asyncio.get_running_loop().create_future()
+            await self._passivate()
+
+    async def _passivate(self) -> None:
+        """Let jobs leave memory that have waited long enough; runs until cancelled."""
+        while True:
+            await asyncio.sleep(self._passivate_after_s / 2)
+            horizon_s = asyncio.get_running_loop().time() - self._passivate_after_s
+            for driver in self:
+                # a held job is asked for again and again, so it stays
+                is_held = driver.job.status is JobStatus.NOT_STARTED
+                if driver.idle_since_s < horizon_s and not is_held:
+                    driver.rest()
 
     async def adopt(self) -> list[JobId]:
         """Read the open jobs of the partition; call it once, before `run`.
@@ -110,6 +132,7 @@ class Jobs:
             The jobs that go on, oldest first. One whose records cannot be read is parked and named in the log.
 
         Raises:
+            JournalCorruptError: A frame is damaged: that is the partition's, and none of its jobs may be driven (R27).
             NewerVersionError: A newer EE wrote here; nothing may be driven by this one.
         """
         adopted = []
@@ -119,6 +142,8 @@ class Jobs:
             except NewerVersionError:
                 raise
             except EngineError as error:
+                if isinstance(error, JournalCorruptError) and not error.job:
+                    raise
                 self.parked[job_id] = error
                 _log.error(
                     "job %s is parked: %s", job_id, error, extra={"action": "job_parked", "job": job_id}
@@ -158,6 +183,11 @@ class Jobs:
             raise self.parked[job_id]
         return await self.recall(job_id)
 
+    async def find_stub(self, job: JobId) -> JobSummary | None:
+        """Return what is left of a job whose records were pruned; None of any other job."""
+        summary = await self._journal.find_job(job)
+        return summary if summary is not None and summary.pruned else None
+
     async def tell(self, job: JobId, fact: AnyFact) -> object:
         """Tell a fact to a job, open or over; returns when what came of it is durable.
 
@@ -166,6 +196,8 @@ class Jobs:
             EngineError: The partition is lost, or the job is parked.
         """
         driver = self._drivers.get(job)
+        if driver is None and job in self._resting:
+            driver = await self._wake(job)
         if driver is not None:
             return await driver.tell(fact)
         if job in self.parked:
@@ -176,6 +208,21 @@ class Jobs:
             return Ignored("finished")
         async with self._recalling:
             return await self._tell_over(job, fact)
+
+    async def _wake(self, job_id: JobId) -> Driver | None:
+        """Bring a resting job back into memory; its waits are armed already."""
+        async with self._recalling:
+            if job_id in self._resting:
+                try:
+                    job = await self.recall(job_id)
+                except EngineError as error:
+                    self._resting.discard(job_id)
+                    self._park(job_id, error)
+                    raise
+                self._resting.discard(job_id)
+                if job is not None:
+                    self.add(job)
+            return self._drivers.get(job_id)
 
     async def _tell_over(self, job_id: JobId, fact: ResponseReceived) -> object:
         """Keep a late word about a job that is over: its bot was quarantined, or nobody waited for it (R17)."""
@@ -197,9 +244,17 @@ class Jobs:
                 job = Job.blank(job_id)
                 first = record.events[0]
                 if isinstance(first, JobAccepted):
-                    job.workflow = await self._workflows.get(first.workflow)
+                    job.workflow = await self._content_of(job_id, first)
             apply(job, record)
         return job
+
+    async def _content_of(self, job_id: JobId, accepted: JobAccepted) -> CompiledWorkflow:
+        try:
+            return await self._workflows.get(accepted.workflow)
+        except JournalCorruptError as error:
+            raise JournalCorruptError(
+                f"job {job_id!r} cannot go on, its workflow {accepted.name!r} is damaged: {error}", job=job_id
+            ) from error
 
     def _start(self, driver: Driver) -> None:
         assert self._tasks is not None, "run() is on"
@@ -208,9 +263,15 @@ class Jobs:
     async def _drive(self, driver: Driver) -> None:
         await driver.run()
         self._drivers.pop(driver.job.id, None)
+        if driver.parked is None and driver.job.is_open:
+            self._resting.add(driver.job.id)
+            return
         # of which nothing is recorded: it was refused, and its id may be used again
         if driver.parked is not None and not driver.job.is_blank:
-            self.parked[driver.job.id] = driver.parked
-            self._forsaken(driver.job.id)
+            self._park(driver.job.id, driver.parked)
         for callback in self._on_over:
             callback()
+
+    def _park(self, job_id: JobId, error: EngineError) -> None:
+        self.parked[job_id] = error
+        self._forsaken(job_id)
