@@ -66,7 +66,7 @@ class BotHost(Lifetime):
             broker: Open; likewise.
         """
         super().__init__(f"bot {profile.id}")
-        instance = env.new_id()
+        self.instance = instance = env.new_id()  # new at each start of the process
         self._profile = profile
         self._broker = broker
         self._subjects = subjects

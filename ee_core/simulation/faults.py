@@ -15,6 +15,8 @@ from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from ee_core.simulation.lines import FaultKind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -60,7 +62,44 @@ class Fault(StrEnum):
     LOCK_DOWN = "lock_down"  # longer than an engine's key lives: it expires while work goes on
     CLOCK_JUMP = "clock_jump"
 
+    @property
+    def line_kind(self) -> FaultKind:
+        """What a history calls it."""
+        return _LINE_KINDS[self]
 
+
+_LINE_KINDS: Final = {
+    Fault.MESSAGE_LOST: FaultKind.MESSAGE_LOST,
+    Fault.MESSAGE_DOUBLED: FaultKind.MESSAGE_DOUBLED,
+    Fault.MESSAGE_DELAYED: FaultKind.MESSAGE_REORDERED,
+    Fault.MESSAGE_LATE: FaultKind.MESSAGE_DELAYED,
+    Fault.MESSAGE_GARBLED: FaultKind.MESSAGE_DOUBLED,
+    Fault.SEND_FAILED: FaultKind.PUBLISH_UNKNOWN,
+    Fault.SEND_UNKNOWN: FaultKind.PUBLISH_UNKNOWN,
+    Fault.ACK_LOST: FaultKind.MESSAGE_DOUBLED,
+    Fault.COMMIT_FAILED: FaultKind.COMMIT_FAILED,
+    Fault.COMMIT_UNKNOWN: FaultKind.COMMIT_UNKNOWN,
+    Fault.COMMIT_SLOW: FaultKind.COMMIT_UNKNOWN,
+    Fault.COMMIT_LATE: FaultKind.COMMIT_LATE,
+    Fault.JOURNAL_FAILED: FaultKind.COMMIT_FAILED,
+    Fault.LOCK_FAILED: FaultKind.ENGINE_KEY_EXPIRED,
+    Fault.LOCK_UNKNOWN: FaultKind.ENGINE_KEY_EXPIRED,
+    Fault.LEDGER_FAILED: FaultKind.COMMIT_FAILED,
+    Fault.ENGINE_CRASH: FaultKind.ENGINE_KILLED,
+    Fault.CRASH_BEFORE_COMMIT: FaultKind.ENGINE_KILLED,
+    Fault.CRASH_AFTER_COMMIT: FaultKind.ENGINE_KILLED,
+    Fault.ENGINE_STOP: FaultKind.ENGINE_KILLED,
+    Fault.ENGINE_PAUSE: FaultKind.ENGINE_PAUSED,
+    Fault.ENGINE_RIVAL: FaultKind.PARTITION_MOVED,
+    Fault.BOT_CRASH: FaultKind.BOT_KILLED,
+    Fault.BOT_PAUSE: FaultKind.BOT_PAUSED,
+    Fault.BOT_DISK_LOST: FaultKind.DISK_LOST,
+    Fault.BROKER_DOWN: FaultKind.BROKER_RESTARTED,
+    Fault.BROKER_RESTART: FaultKind.BROKER_RESTARTED,
+    Fault.JOURNAL_DOWN: FaultKind.COMMIT_FAILED,
+    Fault.LOCK_DOWN: FaultKind.ENGINE_KEY_EXPIRED,
+    Fault.CLOCK_JUMP: FaultKind.CLOCK_JUMPED,
+}
 STROKES: Final = tuple(list(Fault)[list(Fault).index(Fault.ENGINE_CRASH) :])
 RATED: Final = tuple(list(Fault)[: list(Fault).index(Fault.ENGINE_CRASH)])
 
@@ -109,6 +148,10 @@ class Faults:
             # by its name: a member's hash differs between processes
             found = self._chances[fault] = random.Random(f"{fault.value}:{self._seed}")  # noqa: S311 - must repeat
         return found
+
+    def seeded(self, name: str) -> random.Random:
+        """Return the chance of something that is no fault."""
+        return random.Random(f"{name}:{self._seed}")  # noqa: S311 - must repeat
 
     def calm(self) -> None:
         """Let nothing strike from now on."""

@@ -7,6 +7,7 @@ journal, and lets nothing through once that engine's process is dead.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Self
 
 from ee_core.errors import EngineError, JournalUnavailableError
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
         Journal,
         JournalTraits,
         PartitionHead,
+        Pruned,
+        Pruning,
         StoredCommit,
     )
     from ee_core.model.ids import JobId, WorkflowHash
     from ee_core.simulation.life import Life
 
+_log = logging.getLogger(__name__)
 _GIVEN_UP_S = 2.0  # a driver waits so long for an answer
 
 
@@ -103,14 +107,27 @@ class FaultyJournal:
             raise JournalUnavailableError("the connection broke; it may be written")
         return following
 
+    async def close_partition(self, head: PartitionHead) -> None:
+        self._check("close_partition")
+        self._weather.writer = self._life
+        await self._inner.close_partition(head)
+
+    async def prune(self, head: PartitionHead, pruning: Pruning) -> Pruned:
+        self._check("prune")
+        return await self._inner.prune(head, pruning)
+
+    async def rebuild(self, head: PartitionHead, summaries: Sequence[JobSummary]) -> None:
+        self._check("rebuild")
+        await self._inner.rebuild(head, summaries)
+
     async def _land(self, head: PartitionHead, entries: Sequence[Entry], delay_s: float) -> None:
         await asyncio.sleep(delay_s)
         self._weather.writer = self._life
         try:
             await self._inner.commit(head, entries)
-        except EngineError:
-            # refused, since somebody wrote there meanwhile: nobody is left who could be told
-            self._weather.faults.note(Fault.COMMIT_LATE, "refused")
+        except EngineError as error:
+            # somebody wrote there meanwhile; nobody is left who could be told
+            _log.debug("a commit that was given up is refused: %s", error)
 
     def read(self, partition: int, *, after: int = 0) -> AsyncIterator[StoredCommit]:
         self._check("read")

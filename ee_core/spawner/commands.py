@@ -18,7 +18,7 @@ from ee_core.messages.jobs import CancelJob, Command, CommandReply, ExecuteJob, 
 from ee_core.messages.wire import read_json, to_error_body
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable
 
     from ee_core.contracts.broker import Broker, Delivery
     from ee_core.messages.subjects import Subjects
@@ -102,18 +102,19 @@ class Commands:
                     await _settle(delivery.reject(str(error)))
                     continue
                 await self._room.acquire()
-                self._chain(command.job, self._handle(command, delivery))
+                self._chain(command, delivery)
         raise BrokerUnavailableError("the broker was closed while commands were taken from it")
 
-    def _chain(self, job: str, work: Coroutine[Any, Any, None]) -> None:
-        """Run work after what is under way for the same job."""
+    def _chain(self, command: Command, delivery: Delivery) -> None:
+        """Handle a command after what is under way for the same job."""
+        job = command.job
         before = self._chains.get(job)
 
         async def follow() -> None:
             try:
                 if before is not None:
                     await asyncio.wait({before})
-                await work
+                await self._handle(command, delivery)
             finally:
                 self._room.release()
                 if self._chains.get(job) is task:

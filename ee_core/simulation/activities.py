@@ -1,0 +1,181 @@
+"""Activity types that do what their input says, and leave a line of it: what bots and engines of a simulation carry out.
+
+An input has, all of them optional: `seconds`, how long it takes; `output`; `fail`, so many attempts that fail, and
+`advice`, how (permanent, transient, lost); `hang`, it never ends by itself; `stubborn`, so many seconds that it goes on
+when it is asked to stop. The effect, the one thing that the world sees, comes after half of the time.
+
+The module is also the entry point of these types, for an engine's registry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from ee_core.contracts.activity import ActivityTraits
+from ee_core.errors import (
+    ActivityError,
+    LostActivityError,
+    PermanentActivityError,
+    TransientActivityError,
+)
+from ee_core.hookspecs import hookimpl
+from ee_core.model.events import Error
+from ee_core.registry.listing import Entry
+from ee_core.simulation import lines
+from ee_core.simulation.life import current_life
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ee_core.contracts.activity import ActivityContext, ActivityType
+    from ee_core.simulation.recorder import Recorder
+
+EE_API: Final = 1
+KINDS: Final[Mapping[str, ActivityTraits]] = {
+    "work": ActivityTraits(),
+    "scan": ActivityTraits(idempotent=True),
+    "fetch": ActivityTraits(stateless=True, idempotent=True),
+    "post": ActivityTraits(stateless=True),
+}
+ENTRIES: Final = [
+    Entry("ee.activities", name, __name__, "ee-core", "0") for name in sorted(set(KINDS) - {"work"})
+]
+
+
+@hookimpl
+def ee_open_activity(name: str, settings: Mapping[str, Any]) -> ActivityType:
+    """Make the type of a name, by what the simulation has put into the settings."""
+    made: ActivityType = settings["make"](name)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Doer:
+    """Who carries out an attempt."""
+
+    by: Literal["bot", "worker", "engine"]
+    bot: str | None
+    instance: str
+    ledger: str | None = None
+
+
+class Script:
+    """One of the types.
+
+    Args:
+        who: Asked when an attempt begins.
+    """
+
+    input_schema = None
+    output_schema = None
+
+    def __init__(self, name: str, recorder: Recorder, who: Callable[[ActivityTraits], Doer]) -> None:
+        self.name = name
+        self._recorder = recorder
+        self._who = who
+        self._traits = KINDS[name]
+
+    def traits_for(self, template: Any) -> ActivityTraits:
+        return self._traits
+
+    async def run(self, context: ActivityContext, value: Any) -> Any:
+        run = _Run(self._recorder, self._who(self._traits), context)
+        run.begin(self.name, self._traits)
+        try:
+            output = await self._act(run, context, value or {})
+        except asyncio.CancelledError:
+            run.end("stopped")
+            raise
+        except ActivityError as error:
+            how: Literal["lost", "failed"] = "lost" if isinstance(error, LostActivityError) else "failed"
+            run.end(how, error=Error(error.error_code, error.text))
+            raise
+        run.end("succeeded", output)
+        return output
+
+    async def _act(self, run: _Run, context: ActivityContext, script: Mapping[str, Any]) -> Any:
+        half_s = script.get("seconds", 0) / 2
+        try:
+            await asyncio.sleep(half_s)
+            if context.attempt <= script.get("fail", 0):
+                raise _failure(script.get("advice", ""), context.attempt)
+            run.effect()
+            await asyncio.sleep(half_s)
+            if script.get("hang"):
+                await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            if "stubborn" not in script or run.is_over:
+                raise
+            await asyncio.sleep(script["stubborn"])
+        return script.get("output", {"visit": context.visit})
+
+
+class _Run:
+    """One call of an activity's code, and its lines."""
+
+    def __init__(self, recorder: Recorder, doer: Doer, context: ActivityContext) -> None:
+        self._recorder = recorder
+        self._doer = doer
+        self._life = current_life()
+        self._about = {
+            "job": context.job,
+            "visit": context.visit,
+            "attempt": context.attempt,
+            "fence": context.fence,
+        }
+        self._work = recorder.next_work()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its process is dead: no code of it runs, so it leaves no line."""
+        return self._life is not None and self._life.is_dead
+
+    def begin(self, activity: str, traits: ActivityTraits) -> None:
+        doer = self._doer
+        self._recorder.add(
+            lines.ActivityStarted,
+            work=self._work,
+            by=doer.by,
+            bot=doer.bot,
+            instance=doer.instance,
+            ledger=doer.ledger,
+            activity=activity,
+            idempotent=traits.idempotent,
+            **self._about,
+        )
+
+    def effect(self) -> None:
+        if not self.is_over:
+            self._recorder.add(lines.EffectDone, work=self._work)
+
+    def end(
+        self,
+        how: Literal["succeeded", "failed", "stopped", "lost"],
+        output: Any = None,
+        error: Error | None = None,
+    ) -> None:
+        if self.is_over:
+            return
+        self._recorder.add(lines.ActivityEnded, work=self._work, how=how, output=output, error=error)
+        if self._doer.by == "engine":
+            self._recorder.add(
+                lines.BotSaid,
+                bot=None,
+                instance=self._doer.instance,
+                kind=how,
+                output=output,
+                error=error,
+                **self._about,
+            )
+
+
+def _failure(advice: str, attempt: int) -> ActivityError:
+    text = f"try {attempt} failed"
+    match advice:
+        case "permanent":
+            return PermanentActivityError(text, code="no_use")
+        case "lost":
+            return LostActivityError(text)
+    return TransientActivityError(text, code="soon")

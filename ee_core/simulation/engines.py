@@ -1,0 +1,179 @@
+"""Engines as processes: the real engine over drivers that stand behind gates."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from typing import TYPE_CHECKING, Any, Final
+
+from ee_core.config import Settings
+from ee_core.engine import Parts
+from ee_core.engine.engine import Engine
+from ee_core.errors import EngineError, JournalConflictError
+from ee_core.local.lock import MemoryLock
+from ee_core.local.memory_journal import MemoryJournal
+from ee_core.local.policies import CorePolicies
+from ee_core.registry import Registry
+from ee_core.registry.listing import list_entries
+from ee_core.simulation import lines
+from ee_core.simulation.activities import ENTRIES, Doer, Script
+from ee_core.simulation.faulty_broker import FaultyBroker
+from ee_core.simulation.faulty_journal import FaultyJournal
+from ee_core.simulation.faulty_lock import FaultyLock
+from ee_core.simulation.life import Life
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from ee_core.contracts.activity import ActivityTraits
+    from ee_core.contracts.catalogue import CatalogueEntry
+    from ee_core.local.lock_table import LockTable
+    from ee_core.local.memory_journal import MemoryStore
+    from ee_core.registry.listing import Entry
+    from ee_core.simulation.bots import Surroundings
+    from ee_core.simulation.faulty_journal import JournalWeather
+    from ee_core.simulation.faulty_lock import LockWeather
+
+_GRACE_S: Final = 1.0
+
+
+class EngineLife:
+    """One life of an engine.
+
+    Args:
+        settings: Of the section `engine`, over the defaults.
+
+    Attributes:
+        engine: None until it is made.
+        is_ready: It takes commands.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        around: Surroundings,
+        store: MemoryStore,
+        table: LockTable,
+        journal_weather: JournalWeather,
+        lock_weather: LockWeather,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.life = Life(name)
+        self.engine: Engine | None = None
+        self.is_ready = False
+        self.env = around.make_env()
+        self._around = around
+        self._settings = _settings(self._make_type, settings or {})
+        self._journal = FaultyJournal(MemoryJournal(store), journal_weather, self.life)
+        self._lock = FaultyLock(MemoryLock(self.env, table=table), lock_weather, self.life)
+        self._stop = asyncio.Event()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self.life.is_running
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self.life.start(self._run())
+
+    async def stop(self) -> None:
+        """End it as a service is ended, and wait for that."""
+        self._stop.set()
+        if self.life.main is not None:
+            await asyncio.wait({self.life.main})
+
+    async def kill(self) -> None:
+        """Let it die at once."""
+        was_running = self.is_running
+        await self.life.kill()
+        if was_running:
+            self._around.recorder.engine_ended(self.life, "killed")
+
+    async def _run(self) -> None:
+        around = self._around
+        self.engine = Engine(self._make_parts())
+        around.recorder.engines[self.life] = self.engine.id
+        around.recorder.add(lines.EngineStarted, engine=self.engine.id)
+        try:
+            async with self._journal, self._lock, self.engine.running():
+                self.is_ready = True
+                await self.engine.until_stopped(self._stop.wait())
+        except (EngineError, BaseExceptionGroup) as error:
+            self._ended(error)
+        else:
+            self._ended(None)
+
+    def _ended(self, error: BaseException | None) -> None:
+        if self.life.is_dead:
+            return  # `kill` says so
+        how = "stopped" if error is None else "lost" if _is_conflict(error) else "failed"
+        self._around.recorder.engine_ended(self.life, how, "" if error is None else str(error))
+
+    def _make_parts(self) -> Parts:
+        env, around, settings = self.env, self._around, self._settings
+        policies = CorePolicies(env, max_open_jobs=settings.engine.max_open_jobs)
+        return Parts(
+            settings=settings,
+            env=env,
+            registry=Registry(settings, env, core=policies, entries=[*ENTRIES, *_languages()]),
+            policies=policies,
+            subjects=around.subjects,
+            broker=FaultyBroker(around.broker, around.network, self.life),
+            lock=self._lock,
+            journal=self._journal,
+            catalogue=EmptyCatalogue(),
+        )
+
+    def _make_type(self, name: str) -> Script:
+        return Script(name, self._around.recorder, self._who)
+
+    def _who(self, traits: ActivityTraits) -> Doer:
+        assert self.engine is not None, "its own code runs"
+        if not traits.idempotent:
+            return Doer("engine", None, self.engine.id)
+        bot = f"engine-{self.engine.id[:12]}"
+        return Doer("worker", bot, self._around.recorder.works[bot])
+
+
+class EmptyCatalogue:
+    """No files: in a simulation commands bring their workflows along."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        return None
+
+    async def find(self, name: str, version: str = "") -> CatalogueEntry | None:
+        return None
+
+    async def list(self) -> list[CatalogueEntry]:
+        return []
+
+    async def close(self) -> None:
+        return None
+
+
+def _settings(make: Any, engine: Mapping[str, Any]) -> Settings:
+    return Settings.model_validate(
+        {
+            "engine": {"grace_s": _GRACE_S} | dict(engine),
+            "activities": {entry.name: {"make": make} for entry in ENTRIES},
+        }
+    )
+
+
+@functools.cache
+def _languages() -> list[Entry]:
+    """The expression languages that are installed: what a workflow says must be understood here as elsewhere."""
+    return [entry for entry in list_entries() if entry.group == "ee.expressions"]
+
+
+def _is_conflict(error: BaseException) -> bool:
+    """Say whether another engine has the partition."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_conflict(each) for each in error.exceptions)
+    cause = error.__cause__
+    return isinstance(error, JournalConflictError) or (cause is not None and _is_conflict(cause))

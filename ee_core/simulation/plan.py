@@ -1,0 +1,159 @@
+"""What happens in a run, drawn from its seed before it begins: jobs, bots, faults and their hours.
+
+A plan is data: it can be printed, made smaller by `shrink`, and carried out by `world`. After `storm_s` nothing goes
+wrong any more, and everything must come to its end.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from ee_core.simulation.bots import BotSpec
+from ee_core.simulation.faults import RATED, STROKES, Fault
+from ee_core.simulation.shapes import SHAPES, write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_STORM_S: Final = 30.0
+_KEY_GONE_S: Final = 15.0  # an engine's key lives shorter
+_RATES: Final = {
+    Fault.MESSAGE_GARBLED: 0.3,
+    Fault.JOURNAL_FAILED: 0.05,
+    Fault.LEDGER_FAILED: 0.1,
+    Fault.COMMIT_LATE: 0.1,
+    Fault.SEND_FAILED: 0.05,
+    Fault.SEND_UNKNOWN: 0.05,
+}
+_RATE: Final = 0.15  # of the others, at most
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlan:
+    """One job."""
+
+    id: str
+    at_s: float
+    workflow: dict[str, Any]
+    priority: int = 0
+    copies: int = 1  # so often the command is sent
+    cancel_at_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """Something that happens at an instant, and is over after a while."""
+
+    at_s: float
+    fault: Fault
+    target: str = ""  # a bot; "": the engine of the hour
+    for_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run."""
+
+    seed: int
+    jobs: tuple[JobPlan, ...]
+    bots: tuple[BotSpec, ...]
+    rates: Mapping[Fault, float] = field(default_factory=dict)
+    strokes: tuple[Stroke, ...] = ()
+    storm_s: float = _STORM_S
+    fifo: bool = False  # what is ready runs in the order in which it became so
+    max_open_jobs: int | None = None
+
+    @property
+    def calm(self) -> Plan:
+        """The same without faults."""
+        return replace(self, rates={}, strokes=())
+
+    def describe(self) -> str:
+        """Tell it in a few lines."""
+        out = [
+            f"seed {self.seed}, {'in order' if self.fifo else 'shuffled'}, faults until {self.storm_s:g} s"
+        ]
+        out += [
+            f"  bot {bot.id}: {', '.join(bot.activities)}{' (worker)' if bot.worker else ''}"
+            for bot in self.bots
+        ]
+        for job in self.jobs:
+            extra = f", cancelled at {job.cancel_at_s:.3f} s" if job.cancel_at_s is not None else ""
+            out.append(
+                f"  {job.at_s:8.3f} s  job {job.id}: {job.workflow['name']}, sent {job.copies} times{extra}"
+            )
+        out += [
+            f"  {stroke.at_s:8.3f} s  {stroke.fault.value} {stroke.target} for {stroke.for_s:.3f} s"
+            for stroke in self.strokes
+        ]
+        out += [f"  {fault.value}: {rate:.3f} of calls" for fault, rate in self.rates.items()]
+        return "\n".join(out)
+
+
+def draw(seed: int, *, shapes: Sequence[str] = (), faults: Sequence[Fault] = ()) -> Plan:
+    """Draw a plan.
+
+    Args:
+        shapes: Of which jobs are made; none: all.
+        faults: Which may be on; none: all. A random half of them is.
+    """
+    chance = random.Random(f"plan:{seed}")  # noqa: S311 - a simulation must repeat, not be unguessable
+    storm_s = _STORM_S * chance.uniform(0.3, 1.3)
+    bots = _draw_bots(chance)
+    names = list(shapes or SHAPES)
+    jobs = tuple(
+        _draw_job(chance, n, chance.choice(names), storm_s) for n in range(chance.choice((1, 1, 2, 2, 3, 5)))
+    )
+    # swarm: what is always on hides what shows only when the other things are off
+    on = [fault for fault in (faults or Fault) if chance.random() < 0.5]
+    rates = {fault: _RATES.get(fault, _RATE) * chance.uniform(0.2, 1.0) for fault in on if fault in RATED}
+    strokes = [
+        _draw_stroke(chance, fault, bots, storm_s)
+        for fault in on
+        if fault in STROKES
+        for _ in range(chance.choice((0, 1, 1, 2)))
+    ]
+    return Plan(
+        seed=seed,
+        jobs=jobs,
+        bots=bots,
+        rates=rates,
+        strokes=tuple(sorted(strokes, key=lambda stroke: stroke.at_s)),
+        storm_s=storm_s,
+        max_open_jobs=chance.choice((None, None, None, 2)),
+    )
+
+
+def _draw_bots(chance: random.Random) -> tuple[BotSpec, ...]:
+    count = chance.choice((1, 1, 2, 2, 3))
+    bots = [BotSpec(f"pc-{n + 1}") for n in range(count)]
+    if chance.random() < 0.3:
+        bots.append(BotSpec("worker-1", ("fetch",), worker=True))
+    return tuple(bots)
+
+
+def _draw_job(chance: random.Random, number: int, shape: str, storm_s: float) -> JobPlan:
+    at_s = chance.uniform(0.0, storm_s * 0.6)
+    cancel_at_s = at_s + chance.uniform(-0.5, 10.0) if chance.random() < 0.2 else None
+    return JobPlan(
+        id=f"j{number + 1}",
+        at_s=at_s,
+        workflow=write(shape, chance),
+        priority=chance.choice((0, 0, 5)),
+        copies=chance.choice((1, 1, 1, 2)),
+        cancel_at_s=cancel_at_s if cancel_at_s is None else max(0.0, cancel_at_s),
+    )
+
+
+def _draw_stroke(chance: random.Random, fault: Fault, bots: Sequence[BotSpec], storm_s: float) -> Stroke:
+    at_s = chance.uniform(0.0, storm_s * 0.9)
+    target = chance.choice(bots).id if fault.value.startswith("bot_") else ""
+    if fault is Fault.CLOCK_JUMP:
+        target = chance.choice(("", *(bot.id for bot in bots)))
+        return Stroke(at_s, fault, target, chance.choice((-3600.0, -10.0, 10.0, 86_400.0)))
+    for_s = chance.choice((0.0, 0.1, 1.0, 5.0, 12.0)) * chance.uniform(0.5, 1.5)
+    if fault is Fault.LOCK_DOWN:
+        for_s = max(for_s, _KEY_GONE_S * chance.uniform(0.5, 1.2))
+    return Stroke(at_s, fault, target, min(for_s, storm_s - at_s))

@@ -1,0 +1,131 @@
+"""Carries out one run: the storm of its plan, then calm until everything has come to its end.
+
+The same plan gives the same history, on every machine with the same Python and in every process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ee_core.model.workflow import from_content
+from ee_core.simulation.env import START_US
+from ee_core.simulation.final import look
+from ee_core.simulation.history import History
+from ee_core.simulation.life import ProcessLoop
+from ee_core.simulation.loop import VirtualLoopError
+from ee_core.simulation.plan import draw
+from ee_core.simulation.storm import Storm
+from ee_core.simulation.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ee_core.simulation.faults import Fault
+    from ee_core.simulation.plan import Plan
+
+CALM_S: Final = 900.0  # in which everything must have come to its end
+_WANTED_S: Final = 200.0  # a job that is open so long after the storm is not wanted any more
+_SETTLE_S: Final = 5.0
+_LOOKS_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of a run, and what it has covered."""
+
+    plan: Plan
+    history: History
+    hits: Mapping[Fault, int]
+    waits_hit: Mapping[tuple[Fault, str], int]  # faults while there was a wait of a kind
+    events: Mapping[str, int]
+    steps: int  # of the loop
+
+
+def simulate(seed: int) -> History:
+    """Draw a plan from a seed, carry it out, and return what was seen."""
+    return carry_out(draw(seed)).history
+
+
+def carry_out(plan: Plan, *, prepare: Callable[[World, ProcessLoop], None] = lambda world, loop: None) -> Run:
+    """Carry out a plan.
+
+    Args:
+        prepare: Called before the first process starts.
+
+    Raises:
+        VirtualLoopError: A process does not die, or nothing would ever happen again.
+    """
+    loop = ProcessLoop(None if plan.fifo else plan.seed)
+
+    async def play() -> Run:
+        world = World(plan)
+        prepare(world, loop)
+        async with world:
+            return await _play(world)
+
+    with _quiet(), asyncio.Runner(loop_factory=lambda: loop) as runner:
+        run = runner.run(play())
+        if left := loop.pending_tasks():
+            raise VirtualLoopError(f"tasks are left: {left}")
+    return run
+
+
+async def _play(world: World) -> Run:
+    plan = world.plan
+    for job in plan.jobs:
+        world.clients.begin(job)
+    world.clients.operate(world.jobs_with_incidents)
+    await Storm(world).rage()
+    calm_us = world.recorder.now_us
+    await _come_to_an_end(world)
+    return Run(
+        plan=plan,
+        history=History(
+            seed=plan.seed,
+            scenario=", ".join(job.workflow["name"] for job in plan.jobs),
+            lines=tuple(world.recorder.lines),
+            workflows={name: from_content(content) for name, content in world.store.contents.items()},
+            faults_stopped_us=calm_us,
+            ended_us=world.recorder.now_us,
+            final=look(world),
+        ),
+        hits=Counter(world.faults.hits_by),
+        waits_hit=dict(world.waits_hit),
+        events=dict(world.recorder.events),
+        steps=0,
+    )
+
+
+async def _come_to_an_end(world: World) -> None:
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    is_cancelled = False
+    while world.open_jobs or world.clients.unanswered or not world.engine.is_ready:
+        if loop.time() > began_s + CALM_S:
+            return
+        if loop.time() > began_s + _WANTED_S and not is_cancelled:
+            is_cancelled = True
+            for job in world.open_jobs:
+                world.clients.cancel(job)
+        await asyncio.sleep(_LOOKS_S)
+    await asyncio.sleep(_SETTLE_S)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the log still: what goes wrong here goes wrong on purpose, thousands of times."""
+    log = logging.getLogger("ee_core")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+__all__ = ["CALM_S", "START_US", "Run", "carry_out", "simulate"]

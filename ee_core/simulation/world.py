@@ -1,0 +1,157 @@
+"""A world for one run: engines, bots and clients around one broker, one store and one lock, and what befalls them.
+
+What outlives a process stands here: the broker, the store, the lock's records, each bot's ledger. `Life` says what a
+process is. A supervisor starts again what has died, as a service manager would, until the run is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING, Final, Self
+
+from ee_core.local.broker import MemoryBroker
+from ee_core.local.lock_table import LockTable
+from ee_core.messages.subjects import Subjects
+from ee_core.simulation.bots import BotLife, Surroundings
+from ee_core.simulation.clients import Clients
+from ee_core.simulation.engines import EngineLife
+from ee_core.simulation.env import VirtualEnv
+from ee_core.simulation.faults import Fault, Faults
+from ee_core.simulation.faulty_broker import Network
+from ee_core.simulation.faulty_journal import JournalWeather
+from ee_core.simulation.faulty_lock import LockWeather
+from ee_core.simulation.life import Life
+from ee_core.simulation.recorder import RecordedStore, Recorder
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ee_core.simulation.plan import Plan
+
+_SUPERVISES_S: Final = 1.0
+
+
+class World:
+    """Everything in one run.
+
+    Attributes:
+        engine: The one that was started last.
+        faults: Which may strike; calm at the end.
+        nature: What goes on whatever dies: messages under way, the supervisor, the storm.
+        waits_hit: How often each fault struck while there was a wait of each kind.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.faults = Faults(plan.seed, plan.rates, self._note)
+        self.subjects = Subjects()
+        self.recorder = Recorder(self.subjects)
+        self.waits_hit: dict[tuple[Fault, str], int] = {}
+        self._loop = asyncio.get_running_loop()
+        self._env_seeds = itertools.count(plan.seed * 1000)
+        self.nature = Life("nature")
+        env = self.make_env()
+        self.broker = MemoryBroker(env)
+        self.network = Network(
+            self.faults, self.nature, on_send=self.recorder.sent, on_settle=self.recorder.settled
+        )
+        self.disk = JournalWeather(self.faults, self.nature)
+        self.store = RecordedStore(env.new_id(), self.recorder, lambda: self.disk.writer)
+        self.lock = LockWeather(self.faults)
+        self.table = LockTable(env)
+        self.table.add_watcher(lambda record: self.recorder.lease_written(self.lock.writer, record))
+        self.around = Surroundings(
+            self.broker, self.network, self.subjects, self.faults, self.recorder, self.make_env
+        )
+        self.clients = Clients(self.around)
+        self.bots = {spec.id: BotLife(spec, self.around) for spec in plan.bots}
+        self.engines: list[EngineLife] = []
+        self._resting: dict[object, float] = {}  # not started again before
+
+    def make_env(self) -> VirtualEnv:
+        """Make the clock and the chance of one more process."""
+        return VirtualEnv(self._loop, next(self._env_seeds))
+
+    async def __aenter__(self) -> Self:
+        await self.broker.__aenter__()
+        self.start_engine()
+        for bot in self.bots.values():
+            await bot.start()
+        self.nature.start(self._supervise())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.faults.calm()
+        self.network.come_up()
+        for life in (*(engine.life for engine in self.engines), *(bot.life for bot in self.bots.values())):
+            await life.kill()
+        for life in (self.clients.life, self.nature):
+            await life.kill()
+        await self.broker.close()
+        for bot in self.bots.values():
+            bot.close()
+
+    # -- processes ---------------------------------------------------------------------------------------------
+
+    @property
+    def engine(self) -> EngineLife:
+        return self.engines[-1]
+
+    def start_engine(self) -> EngineLife:
+        """Start one more engine on the store."""
+        settings = {"max_open_jobs": self.plan.max_open_jobs}
+        engine = EngineLife(
+            f"engine-{len(self.engines) + 1}",
+            self.around,
+            self.store,
+            self.table,
+            self.disk,
+            self.lock,
+            settings,
+        )
+        self.engines.append(engine)
+        engine.start()
+        return engine
+
+    def is_resting(self, process: object) -> bool:
+        """Say whether a process that died is not to be started yet."""
+        return self._loop.time() < self._resting.get(process, 0.0)
+
+    def rest(self, process: object, for_s: float) -> None:
+        """Leave a process dead for a while."""
+        self._resting[process] = self._loop.time() + for_s
+
+    async def _supervise(self) -> None:
+        while True:
+            await asyncio.sleep(_SUPERVISES_S)
+            if not self.engine.is_running and not self.is_resting(self.engine):
+                self.start_engine()
+            for bot in self.bots.values():
+                if not bot.is_running and not self.is_resting(bot):
+                    await bot.start()
+
+    # -- what is seen ------------------------------------------------------------------------------------------
+
+    @property
+    def open_jobs(self) -> list[str]:
+        """The jobs that are not over, as the journal knows."""
+        return [job for job, row in self.store.summaries.items() if row.open]
+
+    def jobs_with_incidents(self) -> list[str]:
+        """The jobs that a person has to look at."""
+        return [job for job, row in self.store.summaries.items() if row.incidents]
+
+    def _note(self, fault: Fault, about: str) -> None:
+        self.recorder.fault(fault.line_kind, about, fault.value)
+        for kind in self.wait_kinds():
+            self.waits_hit[fault, kind] = self.waits_hit.get((fault, kind), 0) + 1
+
+    def wait_kinds(self) -> list[str]:
+        """The kinds of waits that jobs have at this moment, in order."""
+        engine = self.engine.engine if self.engines else None
+        if engine is None:
+            return []
+        return sorted({key.partition(":")[0] for driver in engine.jobs for key in driver.job.waits})
