@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ee_core.contracts.journal import JobSummary, Journal
     from ee_core.model.compiled import CompiledWorkflow
+    from ee_core.model.events import Record
     from ee_core.model.facts import AnyFact
     from ee_core.model.ids import JobId
     from ee_core.workflows import Workflows
@@ -239,7 +240,7 @@ class Jobs:
         """Rebuild a job from its records; None when there are none."""
         job: Job | None = None
         async for body in self._journal.history(job_id):
-            record = decode_record(body)
+            record = _decode(job_id, body)
             if job is None:
                 job = Job.blank(job_id)
                 first = record.events[0]
@@ -275,3 +276,11 @@ class Jobs:
     def _park(self, job_id: JobId, error: EngineError) -> None:
         self.parked[job_id] = error
         self._forsaken(job_id)
+
+
+def _decode(job: JobId, body: bytes) -> Record:
+    """Decode a record whose frame is whole: what is wrong with it is the job's alone (R27)."""
+    try:
+        return decode_record(body)
+    except JournalCorruptError as error:
+        raise JournalCorruptError(f"job {job!r} cannot go on: {error}", job=job, index=error.index) from error

@@ -8,6 +8,9 @@ import json
 import pytest
 
 from ee_core.contracts.broker import Channel, ChannelKind
+from ee_core.errors import JournalCorruptError
+from ee_core.local.memory_journal import MemoryStore
+from ee_core.model.record import frame
 from ee_core.simulation.pytest import virtual_time
 
 
@@ -319,24 +322,42 @@ async def test_a_commit_whose_answer_was_lost_in_a_crash_is_not_decided_anew(wor
 
 
 @virtual_time
-async def test_a_job_whose_record_is_damaged_is_parked_and_the_others_go_on(world, one):
+async def test_r27_a_record_that_cannot_be_read_parks_its_job_and_the_others_go_on(world, one):
     async with world() as w:
         await w.bot()
         bad = await w.submit(one(script={"seconds": 30}), "bad")
         good = await w.submit(one(), "good")
         await w.until(w.started)
         await w.crash()
-        data = w.store.records[bad][0]
-        w.store.records[bad][0] = data[:40] + bytes([data[40] ^ 1]) + data[41:]
+        whole = w.store.records[bad][0]
+        w.store.records[bad][0] = frame(bad, 0, b"\xff no record")
 
         await w.start()
 
-        await w.until(lambda: w.engine.engine.jobs.parked)
-        w.store.records[bad][0] = data
-        assert await w.job(good)
+        assert list(w.engine.engine.jobs.parked) == [bad]
+        assert (await w.job(good))["status"] == "Processing"
+        w.store.records[bad][0] = whole
         await w.restart()
         await w.finished(good, within_s=100)
         await w.finished(bad, within_s=100)
+
+
+@virtual_time
+async def test_r27_a_damaged_frame_keeps_an_engine_from_driving_its_partition(world, one):
+    async with world() as w:
+        await w.submit(one())
+        await w.submit(one(), "bad")
+        await w.crash()
+        whole = w.store.records["bad"][0]
+        w.store.records["bad"][0] = whole[:40] + bytes([whole[40] ^ 1]) + whole[41:]
+
+        with pytest.raises(JournalCorruptError, match="checksum"):
+            await w.start()
+
+        w.store.records["bad"][0] = whole
+        await w.start()
+        for job in list(w.store.summaries):
+            await w.cancel(job)
 
 
 @virtual_time
@@ -346,10 +367,7 @@ async def test_a_bot_whose_job_is_not_known_any_more_is_stopped_and_then_used(wo
         await w.submit(one(script={"seconds": 1000}), "lost")
         await w.until(w.started)
         await w.crash()
-        w.store.partitions[0].commits.clear()
-        w.store.partitions[0].jobs.clear()
-        w.store.records.clear()
-        w.store.summaries.clear()
+        w.store = MemoryStore(w.env.new_id())
         w._decoded.clear()
         await w.start()
 
