@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import examples
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-from source import code, field_notes, markdown, page, parse_docstring, table
+from source import code, field_notes, markdown, member_notes, page, parse_docstring, table
 
+from ee_core.bot import judge
 from ee_core.messages import activity, bots, jobs, wire
 from ee_core.messages.subjects import PATTERNS
 
@@ -90,7 +92,17 @@ def make() -> str:
     parts += [table(("kind", "means"), list(_MEANS.items())), "## Types", _TYPES, "## Models"]
     for model in MODELS:
         parts += _describe(model)
-    return page("Messages", _INTRO, *parts)
+    return page("Messages", _INTRO, *parts, "## How a bot judges", _JUDGE, *_judgement())
+
+
+def _judgement() -> list[str]:
+    """Return the table in the docstring of the bot's judge, and what its words mean."""
+    text = judge.__doc__ or ""
+    head, *rows = re.findall(
+        r"^(?!=)(\S.*?)  +(.+?)  +(\S+(?: \S+)*)  +(\S+(?: \S+)*)  +(\S+(?: \S+)*)$", text, re.MULTILINE
+    )
+    words = [(code(word), meaning) for word, meaning in member_notes(judge.Verdict)]
+    return [table(head, rows), table(("word", "do and answer"), words)]
 
 
 def make_schema() -> str:
@@ -202,6 +214,9 @@ has no value is left out. The models are also a [JSON Schema](messages.schema.js
 _SUBJECTS = """A namespace, if the [setting](settings.md) has one, stands before every subject, with a dot. A bot is what the last
 word of its subject says, never what a body says. `activity.response` alone is for brokers without authentication: there
 the body cannot be held against the subject."""
+_JUDGE = """What a bot does with a request, a cancel or a question follows from what it remembers: its ledger first (a request that
+names another one is `WRONG_LEDGER`, whatever else it says), then the attempt, then the fence. The highest fence rises with what
+is begun and with claims, never with what is refused. A claim of a lease below the highest is `STALE`."""
 _TYPES = """| type | is |
 | --- | --- |
 | id | 1 to 64 of `A-Za-z0-9_-`, the first not `_` |

@@ -76,10 +76,16 @@ def member_notes(kind: type) -> list[tuple[str, str]]:
     comments = _comments(source)
     body = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)).body
     return [
-        (ast.literal_eval(node.value), comments.get(node.end_lineno or 0, ""))
+        (_member(node), comments.get(node.end_lineno or 0, ""))
         for node in body
         if isinstance(node, ast.Assign)
     ]
+
+
+def _member(node: ast.Assign) -> str:
+    """Return a member's value, or its name where the value says nothing."""
+    is_named = isinstance(node.value, ast.Call)  # auto()
+    return ast.unparse(node.targets[0]) if is_named else str(ast.literal_eval(node.value))
 
 
 def _comments(source: str) -> dict[int, str]:

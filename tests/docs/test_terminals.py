@@ -69,7 +69,7 @@ class Terminals:
                 process.wait()
 
     def _actual(self, command: str) -> str:
-        return JOB.sub(lambda match: self._ids[match[0]], command)
+        return JOB.sub(lambda match: self._ids[match[0]], command).replace(":4222", f":{self._port}")
 
     def _run(self, block, command: str, expected: str) -> None:
         done = subprocess.run(
@@ -174,6 +174,14 @@ def carry_out(blocks, terminals, folder: Path) -> None:
 @pytest.mark.timeout(240)
 def test_the_tutorial_does_what_it_says(blocks_of, terminals, tmp_path):
     carry_out(blocks_of("tutorial.md"), terminals, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_bot_without_our_library_is_a_bot(blocks_of, terminals, tmp_path, docs):
+    (tmp_path / "docs").symlink_to(docs)
+
+    carry_out(blocks_of("howto/write-a-bot-in-any-language.md"), terminals, tmp_path)
 
 
 def test_the_export_file_of_the_how_to_runs(blocks_of, terminals, tmp_path):
