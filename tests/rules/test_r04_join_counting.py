@@ -59,12 +59,13 @@ def test_r04_a_stuck_join_that_is_failed_fails_the_job(flow, on_failure, by):
     assert stage.statuses["j#1"] == "Failed"
 
 
-def test_r04_tokens_of_a_stuck_join_travel_so_the_join_behind_it_waits(flow):
+@pytest.mark.parametrize("order", [("a#1", "c#1"), ("c#1", "a#1")])
+def test_r04_tokens_of_a_stuck_join_travel_so_the_join_behind_it_waits(flow, order):
     shape = flow().parallel("p", "i c").inclusive("i", "a b?False").activity("a", "j").activity("b", "j")
     shape.join("j", "k", "all").activity("c", "k").join("k", "end", "all").end()
     stage = shape.stage()
 
-    stage.succeed("a#1", "c#1")
+    stage.succeed(*order)
 
     assert [incident.node for incident in stage.job.incidents.values()] == ["j"]
     stage.answer(Choice.FIRE_JOIN)
