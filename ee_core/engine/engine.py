@@ -7,6 +7,7 @@ and the Fleet get a `tell`. None of them knows another.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,7 @@ from ee_core.definitions import expand_with
 from ee_core.engine.adoption import check_poison, leave_mark, tell_again
 from ee_core.engine.events import encode_events
 from ee_core.engine.hooks import EngineHooks
+from ee_core.engine.pruning import prune_jobs
 from ee_core.engine.queries import Queries
 from ee_core.errors import EngineError, EngineStoppedError, MessageError
 from ee_core.executor import Executor, summarize
@@ -31,7 +33,7 @@ from ee_core.spawner import Jobs, Spawner
 from ee_core.workflows import Workflows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 
     from ee_core.engine.parts import Parts
     from ee_core.model.events import Record
@@ -237,6 +239,7 @@ class Engine:
             fleet=self.fleet,
             reactor=self.reactor,
             about=self._about,
+            prune=functools.partial(prune_jobs, self.partition),
         )
         async with asyncio.TaskGroup() as tasks:
             services = [
@@ -292,17 +295,23 @@ class Engine:
     async def _listen(self) -> None:
         """Hear bots; a broadcast that is no hello is ignored."""
         async with asyncio.TaskGroup() as tasks:
-            for subject in (self._parts.subjects.bots_hello, self._parts.subjects.bot_heartbeat("*")):
-                tasks.create_task(self._hear(subject), name="hear-bots")
+            tasks.create_task(self._hear(self._parts.subjects.bots_hello, self.fleet.saw), name="hear-hellos")
+            tasks.create_task(
+                self._hear(self._parts.subjects.bot_heartbeat("*"), self._heartbeat), name="hear-heartbeats"
+            )
 
-    async def _hear(self, subject: str) -> None:
+    def _heartbeat(self, heartbeat: BotHello) -> None:
+        self.fleet.saw(heartbeat)
+        self.reactor.heard(heartbeat)
+
+    async def _hear(self, subject: str, take: Callable[[BotHello], None]) -> None:
         channel = Channel(ChannelKind.BROADCAST, subject)
         async with self._parts.broker.consume(channel, group=self.id) as deliveries:
             async for delivery in deliveries:
                 try:
                     hello = BotHello.from_bytes(delivery.body)
                     _check_identity(hello, self._parts.subjects.tail(delivery.subject))
-                    self.fleet.saw(hello)
+                    take(hello)
                 except MessageError as error:
                     _log.warning("a bot's word is ignored: %s", error, extra={"action": "hello_refused"})
 

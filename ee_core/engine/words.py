@@ -36,12 +36,8 @@ def _text(wait: Wait, fleet: Fleet) -> str:
     match wait:
         case LeaseWait():
             return f"{wait.visit} waits for a bot that serves {fleet.describe_need(wait)}"
-        case ResponseWait(bot=None, local=True):
-            return f"{wait.visit}: the engine carries out attempt {wait.attempt} itself"
-        case ResponseWait(bot=None):
-            return f"{wait.visit}: attempt {wait.attempt} is for any worker that serves {wait.activity!r}"
         case ResponseWait():
-            return f"{wait.visit}: bot {wait.bot!r} has attempt {wait.attempt} of {wait.activity!r}"
+            return _response_text(wait)
         case TimerWait():
             return f"{wait.visit} tries again at {to_text(wait.due_us)}"
         case OperatorWait():
@@ -54,3 +50,13 @@ def _text(wait: Wait, fleet: Fleet) -> str:
             )
         case _:
             assert_never(wait)
+
+
+def _response_text(wait: ResponseWait) -> str:
+    if wait.bot is not None:
+        if wait.questioned:
+            return f"{wait.visit}: bot {wait.bot!r} fell silent, and is asked what became of attempt {wait.attempt}"
+        return f"{wait.visit}: bot {wait.bot!r} has attempt {wait.attempt} of {wait.activity!r}"
+    if wait.local:
+        return f"{wait.visit}: the engine carries out attempt {wait.attempt} itself"
+    return f"{wait.visit}: attempt {wait.attempt} is for any worker that serves {wait.activity!r}"

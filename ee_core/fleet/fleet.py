@@ -219,6 +219,11 @@ class Fleet:
         """Take in a bot's answer to a claim."""
         self._leases.answered(bot, response)
 
+    def is_strange(self, bot: BotId, occupant: Occupant) -> bool:
+        """Say whether a bot that this engine has works on something that nobody here waits for."""
+        seat = self._seats.get(bot)
+        return seat is not None and seat.is_held and occupant not in seat.occupants
+
     def on_worker(self, callback: Callable[[], None]) -> None:
         """Call back whenever workers for stateless work came or went."""
         self._on_worker.append(callback)

@@ -133,7 +133,7 @@ def _drain_ended(
 def _questioned(job: Job, event: events.AttemptQuestioned, _at_us: int, changes: WaitChanges) -> None:
     visit, attempt = _open_attempt(job, event, event.attempt)
     demand(attempt.bot is not None and not attempt.questioned, job, event, "there is no ledger to ask")
-    attempt.questioned = True
+    attempt.questioned = event.why
     rearm(job, visit, changes)
 
 

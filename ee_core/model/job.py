@@ -75,7 +75,7 @@ class Attempt:
     answered: bool = False  # it ended by the bot's own word: whatever comes later is a duplicate (R18)
     late: LateResponse | None = None  # the first answer that came after it had ended without one (R17)
     draining: bool = False  # its bot may still work on it (R16)
-    questioned: bool = False  # its bot went silent, and its ledger is asked (R20 `ask`)
+    questioned: str = ""  # its bot went silent, and its ledger is asked: why (R20 `ask`)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from ee_core.errors import EngineError, LockError
 from ee_core.model.facts import DrainTimedOut, TimerDue
 from ee_core.model.waits import AdmissionWait, DrainWait, LeaseWait, OperatorWait, ResponseWait, TimerWait
+from ee_core.reactor.contradictions import Contradictions
 from ee_core.reactor.drains import Drains
 from ee_core.reactor.inhouse import Inhouse
 from ee_core.reactor.outbox import Outbox
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ee_core.contracts.broker import Broker
     from ee_core.contracts.env import Env
     from ee_core.fleet import Fleet
+    from ee_core.messages.bots import BotHello
     from ee_core.messages.subjects import Subjects
     from ee_core.model.facts import AnyFact
     from ee_core.model.ids import JobId
@@ -111,6 +113,13 @@ class Reactor:
             tell=surroundings.tell,
             claim_answered=fleet.claim_answered,
         )
+        self._contradictions = Contradictions(
+            partition=partition,
+            subjects=subjects,
+            outbox=self.outbox,
+            requests=self.requests,
+            is_strange=fleet.is_strange,
+        )
         fleet.on_worker(self.requests.workers_changed)
 
     async def run(self) -> None:
@@ -158,6 +167,11 @@ class Reactor:
                 self._surroundings.on_wait(job, wait, armed=False, reason="lost")
         if not armed:
             self._armed.pop(job, None)
+
+    def heard(self, heartbeat: BotHello) -> None:
+        """Take in a bot's heartbeat: what it runs should be what is known here."""
+        if not heartbeat.stateless:
+            self._contradictions.heard(heartbeat)
 
     def tell_soon(self, job: JobId, fact: AnyFact) -> None:
         """Tell a fact in a task of its own."""

@@ -7,6 +7,7 @@ broker until one takes it: then only a missing worker, a silent one and the run 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,16 +15,18 @@ from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.messages.activity import ActivityCancel, ActivityRequest
 from ee_core.model.facts import AttemptSilent, BotFound, BotMissing
 from ee_core.reactor.outbox import Letter
+from ee_core.reactor.questions import Questions
 
 if TYPE_CHECKING:
     from ee_core.contracts.env import Env
     from ee_core.messages.subjects import Subjects
     from ee_core.model.facts import AnyFact
-    from ee_core.model.ids import JobId
+    from ee_core.model.ids import BotId, JobId
     from ee_core.model.waits import ResponseWait, WaitKey
     from ee_core.reactor.outbox import Outbox
     from ee_core.reactor.timers import Timers
 
+_log = logging.getLogger(__name__)
 _REPEAT_S = 2.0
 _REPEAT_ANY_S = (15.0, 30.0, 60.0, 120.0)  # the last one for ever
 _GRACE_S = 5.0  # added to accept and heartbeat deadlines after a restart
@@ -83,6 +86,14 @@ class Requests:
         self._tell = tell
         self._has_worker = has_worker
         self._armed: dict[tuple[JobId, WaitKey], Armed] = {}
+        self._by_bot: dict[BotId, dict[tuple[JobId, WaitKey], Armed]] = {}
+        self._questions = Questions(
+            partition=partition,
+            subjects=subjects,
+            outbox=outbox,
+            timers=timers,
+            unanswered=self._unanswered,
+        )
         self._any: dict[str, dict[tuple[JobId, WaitKey], Armed]] = {}  # by activity type, not accepted yet
 
     def __len__(self) -> int:
@@ -98,7 +109,10 @@ class Requests:
         """Send a request and watch its deadlines; a wait that only changed keeps its deadlines."""
         known = self._armed.get((job, wait.key))
         if known is not None:
+            is_questioned = wait.questioned and not known.wait.questioned
             known.wait = wait
+            if is_questioned:
+                self._ask(known, wait.questioned)
             return
         armed = Armed(job, wait, _GRACE_S if adopted else 0.0, missing_told=wait.no_bot)
         self._armed[armed.id] = armed
@@ -106,12 +120,21 @@ class Requests:
             self._any.setdefault(wait.activity, {})[armed.id] = armed
             self._check_worker_later(armed)
         else:
+            self._by_bot.setdefault(wait.bot, {})[armed.id] = armed
+        self._watch(armed)
+        if wait.questioned:
+            self._ask(armed, wait.questioned)
+        else:
+            self._send(armed)
+
+    def _watch(self, armed: Armed) -> None:
+        wait = armed.wait
+        if wait.bot is not None:
             accept_s = wait.timeouts.accept_ms / 1000 + armed.grace_s
             self._timers.set(("accept", *armed.id), accept_s, lambda: self._silent(armed, "accept"))
         if wait.deadline_us is not None:
             left_s = (wait.deadline_us - self._env.now()) / 1e6
             self._timers.set(("run", *armed.id), left_s, lambda: self._silent(armed, "run"))
-        self._send(armed)
 
     def drop(self, job: JobId, key: WaitKey) -> ResponseWait | None:
         """Forget a request; a worker that may still do it is told to stop."""
@@ -120,16 +143,40 @@ class Requests:
             return None
         for name in ("accept", "repeat", "run", "heartbeat", "missing"):
             self._timers.drop((name, *armed.id))
+        self._questions.close(job, key)
         if armed.wait.bot is None:
             self._forget_any(armed)
             if not armed.is_answered:
                 self._cancel_any(armed)
+        else:
+            self._forget_bot(armed, armed.wait.bot)
         return armed.wait
 
     # -- what bots say -----------------------------------------------------------------------------------------
 
+    def accepted_by(self, bot: BotId) -> list[Armed]:
+        """Return the attempts that a bot has accepted and not ended, as far as is known here."""
+        return [armed for armed in self._by_bot.get(bot, {}).values() if armed.is_accepted]
+
+    def question(self, armed: Armed) -> None:
+        """Ask a bot's ledger once about an attempt that it does not seem to know any more."""
+        _log.warning(
+            "bot %s accepted attempt %s of %s of job %s and does not run it; its ledger is asked",
+            armed.wait.bot,
+            armed.wait.attempt,
+            armed.wait.visit,
+            armed.job,
+            extra={"action": "bot_questioned", "bot": armed.wait.bot, "job": armed.job},
+        )
+        self._questions.ask_once(armed.job, armed.wait)
+
     def accepted(self, armed: Armed) -> None:
         """A bot began; from now on it must give signs of life."""
+        reason = self._questions.reason(*armed.id)
+        if reason == "run":
+            return  # that it lives was not the question
+        if reason is not None:
+            self._questions.close(*armed.id)
         armed.is_accepted = True
         self._timers.drop(("accept", *armed.id))
         self._timers.drop(("repeat", *armed.id))
@@ -141,7 +188,7 @@ class Requests:
         """A sign of life; it says `accepted` too, if that was lost."""
         armed.progress = progress if progress is not None else armed.progress
         armed.text = text or armed.text
-        if armed.is_accepted:
+        if armed.is_accepted and self._questions.reason(*armed.id) is None:
             self._expect_heartbeat(armed)
         else:
             self.accepted(armed)
@@ -219,10 +266,24 @@ class Requests:
         self._timers.set(("heartbeat", *armed.id), delay_s, lambda: self._silent(armed, "heartbeat"))
 
     def _silent(self, armed: Armed, why: str) -> None:
+        if armed.wait.questioned:
+            self._ask(armed, why)  # that it is asked is recorded: it had answered, and is silent again
+            return
         fact = AttemptSilent(
             at_us=self._env.now(), visit=armed.wait.visit, attempt=armed.wait.attempt, why=why
         )
         self._tell(armed.job, fact)
+
+    def _ask(self, armed: Armed, why: str) -> None:
+        for name in ("accept", "repeat", "heartbeat"):
+            self._timers.drop((name, *armed.id))
+        self._questions.ask(armed.job, armed.wait, why, grace_s=armed.grace_s)
+
+    def _unanswered(self, job: JobId, wait: ResponseWait, why: str) -> None:
+        fact = AttemptSilent(
+            at_us=self._env.now(), visit=wait.visit, attempt=wait.attempt, why=why, asked=True
+        )
+        self._tell(job, fact)
 
     # -- workers ---------------------------------------------------------------------------------------------------
 
@@ -246,6 +307,12 @@ class Requests:
             else BotMissing(at_us=at_us, visit=wait.visit, text=text)
         )
         self._tell(armed.job, fact)
+
+    def _forget_bot(self, armed: Armed, bot: BotId) -> None:
+        mine = self._by_bot[bot]
+        del mine[armed.id]
+        if not mine:
+            del self._by_bot[bot]
 
     def _forget_any(self, armed: Armed) -> None:
         waiting = self._any.get(armed.wait.activity)
