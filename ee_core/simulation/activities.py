@@ -3,8 +3,6 @@
 An input has, all of them optional: `seconds`, how long it takes; `output`; `fail`, so many attempts that fail, and
 `advice`, how (permanent, transient, lost); `hang`, it never ends by itself; `stubborn`, so many seconds that it goes on
 when it is asked to stop. The effect, the one thing that the world sees, comes after half of the time.
-
-The module is also the entry point of these types, for an engine's registry.
 """
 
 from __future__ import annotations
@@ -20,35 +18,22 @@ from ee_core.errors import (
     PermanentActivityError,
     TransientActivityError,
 )
-from ee_core.hookspecs import hookimpl
 from ee_core.model.events import Error
-from ee_core.registry.listing import Entry
 from ee_core.simulation import lines
 from ee_core.simulation.life import current_life
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ee_core.contracts.activity import ActivityContext, ActivityType
+    from ee_core.contracts.activity import ActivityContext
     from ee_core.simulation.recorder import Recorder
 
-EE_API: Final = 1
 KINDS: Final[Mapping[str, ActivityTraits]] = {
     "work": ActivityTraits(),
     "scan": ActivityTraits(idempotent=True),
     "fetch": ActivityTraits(stateless=True, idempotent=True),
     "post": ActivityTraits(stateless=True),
 }
-ENTRIES: Final = [
-    Entry("ee.activities", name, __name__, "ee-core", "0") for name in sorted(set(KINDS) - {"work"})
-]
-
-
-@hookimpl
-def ee_open_activity(name: str, settings: Mapping[str, Any]) -> ActivityType:
-    """Make the type of a name, by what the simulation has put into the settings."""
-    made: ActivityType = settings["make"](name)
-    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +50,7 @@ class Script:
     """One of the types.
 
     Args:
-        who: Asked when an attempt begins.
+        who: Asked when an attempt begins, as the process that carries it out.
     """
 
     input_schema = None

@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from ee_core.config import Settings
 from ee_core.engine import Parts
 from ee_core.engine.engine import Engine
 from ee_core.errors import EngineError, JournalConflictError
 from ee_core.local.lock import MemoryLock
 from ee_core.local.memory_journal import MemoryJournal
-from ee_core.local.policies import CorePolicies
-from ee_core.registry import Registry
-from ee_core.registry.listing import list_entries
 from ee_core.simulation import lines
-from ee_core.simulation.activities import ENTRIES, Doer, Script
 from ee_core.simulation.faulty_broker import FaultyBroker
 from ee_core.simulation.faulty_journal import FaultyJournal
 from ee_core.simulation.faulty_lock import FaultyLock
 from ee_core.simulation.life import Life
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Self
 
-    from ee_core.contracts.activity import ActivityTraits
     from ee_core.contracts.catalogue import CatalogueEntry
+    from ee_core.definitions import Definition
     from ee_core.local.lock_table import LockTable
     from ee_core.local.memory_journal import MemoryStore
-    from ee_core.registry.listing import Entry
     from ee_core.simulation.bots import Surroundings
     from ee_core.simulation.faulty_journal import JournalWeather
     from ee_core.simulation.faulty_lock import LockWeather
+    from ee_core.simulation.registry import SimulatedRegistry
 
-_GRACE_S: Final = 1.0
+# What a text means depends on nothing but the types, which are the same in all runs, and reading it takes long.
+_LOADED: dict[tuple[bytes, bytes | None], Definition] = {}
 
 
 class EngineLife:
     """One life of an engine.
-
-    Args:
-        settings: Of the section `engine`, over the defaults.
 
     Attributes:
         engine: None until it is made.
@@ -57,14 +48,14 @@ class EngineLife:
         table: LockTable,
         journal_weather: JournalWeather,
         lock_weather: LockWeather,
-        settings: Mapping[str, Any] | None = None,
+        registry: SimulatedRegistry,
     ) -> None:
         self.life = Life(name)
         self.engine: Engine | None = None
         self.is_ready = False
         self.env = around.make_env()
         self._around = around
-        self._settings = _settings(self._make_type, settings or {})
+        self._registry = registry
         self._journal = FaultyJournal(MemoryJournal(store), journal_weather, self.life)
         self._lock = FaultyLock(MemoryLock(self.env, table=table), lock_weather, self.life)
         self._stop = asyncio.Event()
@@ -94,6 +85,7 @@ class EngineLife:
     async def _run(self) -> None:
         around = self._around
         self.engine = Engine(self._make_parts())
+        self.engine.workflows._loaded = _LOADED
         around.recorder.engines[self.life] = self.engine.id
         around.recorder.add(lines.EngineStarted, engine=self.engine.id)
         try:
@@ -112,29 +104,18 @@ class EngineLife:
         self._around.recorder.engine_ended(self.life, how, "" if error is None else str(error))
 
     def _make_parts(self) -> Parts:
-        env, around, settings = self.env, self._around, self._settings
-        policies = CorePolicies(env, max_open_jobs=settings.engine.max_open_jobs)
+        around, registry = self._around, self._registry
         return Parts(
-            settings=settings,
-            env=env,
-            registry=Registry(settings, env, core=policies, entries=[*ENTRIES, *_languages()]),
-            policies=policies,
+            settings=registry.settings,
+            env=self.env,
+            registry=registry,
+            policies=registry.policies,
             subjects=around.subjects,
             broker=FaultyBroker(around.broker, around.network, self.life),
             lock=self._lock,
             journal=self._journal,
             catalogue=EmptyCatalogue(),
         )
-
-    def _make_type(self, name: str) -> Script:
-        return Script(name, self._around.recorder, self._who)
-
-    def _who(self, traits: ActivityTraits) -> Doer:
-        assert self.engine is not None, "its own code runs"
-        if not traits.idempotent:
-            return Doer("engine", None, self.engine.id)
-        bot = f"engine-{self.engine.id[:12]}"
-        return Doer("worker", bot, self._around.recorder.works[bot])
 
 
 class EmptyCatalogue:
@@ -154,21 +135,6 @@ class EmptyCatalogue:
 
     async def close(self) -> None:
         return None
-
-
-def _settings(make: Any, engine: Mapping[str, Any]) -> Settings:
-    return Settings.model_validate(
-        {
-            "engine": {"grace_s": _GRACE_S} | dict(engine),
-            "activities": {entry.name: {"make": make} for entry in ENTRIES},
-        }
-    )
-
-
-@functools.cache
-def _languages() -> list[Entry]:
-    """The expression languages that are installed: what a workflow says must be understood here as elsewhere."""
-    return [entry for entry in list_entries() if entry.group == "ee.expressions"]
 
 
 def _is_conflict(error: BaseException) -> bool:

@@ -58,31 +58,36 @@ def _armed(engine: Engine) -> Iterator[ArmedWait]:
 
 def _producer(engine: Engine, job: JobId, wait: Wait) -> dict[str, Any] | None:
     """Say who will bring a wait's fact; None when nobody has it."""
-    reactor, fleet = engine.reactor, engine.fleet
     here = (job, wait.key)
     match wait:
         case LeaseWait():
-            is_granted = any(seat.granting == job for seat in fleet._seats.values())
-            return {"producer": "fleet"} if is_granted or here in fleet._lines._wants else None
-        case ResponseWait(local=True):
-            return {"producer": "engine"} if wait.no_bot or here in reactor._inhouse._begun else None
+            is_granted = any(seat.granting == job for seat in engine.fleet._seats.values())
+            has = is_granted or here in engine.fleet._lines._wants
+            return {"producer": "fleet"} if has else None
         case ResponseWait():
-            if reactor.requests.find(*here) is None:
-                return None
-            due_us = _due(engine, "accept", "heartbeat", "run", "repeat", "missing", here=here)
-            if wait.bot is None:
-                return {"producer": "worker", "due_us": due_us}
-            return {"producer": "bot", "target": wait.bot, "due_us": due_us}
+            return _answerer(engine, job, wait)
         case DrainWait():
             due_us = _due(engine, "drain", here=here)
             return None if due_us is None else {"producer": "bot", "target": wait.bot, "due_us": due_us}
         case TimerWait():
-            set_for = reactor._timers._due.get(here)
+            set_for = engine.reactor._timers._due.get(here)
             return None if set_for is None else {"producer": "timer", "due_us": _true_us(set_for[0])}
         case OperatorWait():
             return {"producer": "operator"}
         case AdmissionWait():
             return {"producer": "admission"} if job in engine.spawner.admission._held else None
+
+
+def _answerer(engine: Engine, job: JobId, wait: ResponseWait) -> dict[str, Any] | None:
+    here = (job, wait.key)
+    if wait.local:
+        return {"producer": "engine"} if wait.no_bot or here in engine.reactor._inhouse._begun else None
+    if engine.reactor.requests.find(*here) is None:
+        return None
+    due_us = _due(engine, "accept", "heartbeat", "run", "repeat", "missing", "ask", here=here)
+    if wait.bot is None:
+        return {"producer": "worker", "due_us": due_us}
+    return {"producer": "bot", "target": wait.bot, "due_us": due_us}
 
 
 def _due(engine: Engine, *names: str, here: tuple[JobId, str]) -> int | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.simulation.bots import BotSpec
 from ee_core.simulation.faults import RATED, STROKES, Fault
-from ee_core.simulation.shapes import SHAPES, write
+from ee_core.simulation.shapes import SHAPES, VARIANTS, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,7 +140,7 @@ def _draw_job(chance: random.Random, number: int, shape: str, storm_s: float) ->
     return JobPlan(
         id=f"j{number + 1}",
         at_s=at_s,
-        workflow=write(shape, chance),
+        workflow=write(shape, chance.randrange(VARIANTS)),
         priority=chance.choice((0, 0, 5)),
         copies=chance.choice((1, 1, 1, 2)),
         cancel_at_s=cancel_at_s if cancel_at_s is None else max(0.0, cancel_at_s),

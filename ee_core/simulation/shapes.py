@@ -1,7 +1,7 @@
 """The workflows of a simulation: small ones, each with something of its own that may go wrong.
 
-A shape writes a workflow in the native form. What its activities do is drawn from the chance that it is given, so that
-the same seed gives the same job.
+A shape writes a workflow in the native form. What its activities do is drawn from the chance that it is given: each
+variant of a shape is always the same.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 Nodes = dict[str, dict[str, Any]]
 Shape = Callable[[random.Random], Nodes]
 
+VARIANTS: Final = 12  # few enough that a text is read once for many runs
 _END: Final = {"end": "succeeded"}
 
 
@@ -176,8 +177,9 @@ SHAPES: Final[Mapping[str, Shape]] = {
 }
 
 
-def write(name: str, chance: random.Random) -> dict[str, Any]:
-    """Write a workflow of a shape."""
+def write(name: str, variant: int) -> dict[str, Any]:
+    """Write a workflow of a shape; the variant, from 0 to `VARIANTS` - 1, says what its activities do."""
+    chance = random.Random(f"{name}:{variant}")  # noqa: S311 - a simulation must repeat, not be unguessable
     nodes = SHAPES[name](chance)
     workflow: dict[str, Any] = {"ee": 1, "name": name, "start": next(iter(nodes)), "nodes": nodes}
     if name == "inclusive":

@@ -23,6 +23,7 @@ from ee_core.simulation.faulty_journal import JournalWeather
 from ee_core.simulation.faulty_lock import LockWeather
 from ee_core.simulation.life import Life
 from ee_core.simulation.recorder import RecordedStore, Recorder
+from ee_core.simulation.registry import SimulatedRegistry
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ee_core.simulation.plan import Plan
 
 _SUPERVISES_S: Final = 1.0
+_GRACE_S: Final = 1.0
 
 
 class World:
@@ -63,6 +65,9 @@ class World:
         self.table.add_watcher(lambda record: self.recorder.lease_written(self.lock.writer, record))
         self.around = Surroundings(
             self.broker, self.network, self.subjects, self.faults, self.recorder, self.make_env
+        )
+        self.registry = SimulatedRegistry(
+            env, self.recorder, {"grace_s": _GRACE_S, "max_open_jobs": plan.max_open_jobs}
         )
         self.clients = Clients(self.around)
         self.bots = {spec.id: BotLife(spec, self.around) for spec in plan.bots}
@@ -102,7 +107,6 @@ class World:
 
     def start_engine(self) -> EngineLife:
         """Start one more engine on the store."""
-        settings = {"max_open_jobs": self.plan.max_open_jobs}
         engine = EngineLife(
             f"engine-{len(self.engines) + 1}",
             self.around,
@@ -110,7 +114,7 @@ class World:
             self.table,
             self.disk,
             self.lock,
-            settings,
+            self.registry,
         )
         self.engines.append(engine)
         engine.start()

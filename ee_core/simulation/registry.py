@@ -1,0 +1,73 @@
+"""The plugins of simulated engines: scripted activity types, the core's policies, and the languages that are installed.
+
+One registry serves all engines of a world: making one takes longer than many a run.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from ee_core.config import Settings
+from ee_core.local.env import SystemEnv
+from ee_core.local.policies import CorePolicies
+from ee_core.registry import Registry
+from ee_core.registry.listing import list_entries
+from ee_core.simulation.activities import KINDS, Doer, Script
+from ee_core.simulation.life import current_life
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ee_core.contracts.activity import ActivityTraits, ActivityType
+    from ee_core.contracts.expression import Language
+    from ee_core.registry.listing import Entry
+    from ee_core.simulation.env import VirtualEnv
+    from ee_core.simulation.recorder import Recorder
+
+
+class SimulatedRegistry(Registry):
+    """A registry that finds scripted types where the real one finds plugins.
+
+    Args:
+        engine: Settings of that section, over the defaults.
+
+    Attributes:
+        settings: Of all engines.
+        policies: Likewise.
+    """
+
+    def __init__(self, env: VirtualEnv, recorder: Recorder, engine: Mapping[str, Any]) -> None:
+        self.settings = Settings.model_validate({"engine": dict(engine)})
+        self.policies = CorePolicies(env, max_open_jobs=self.settings.engine.max_open_jobs)
+        super().__init__(self.settings, env, core=self.policies, entries=_languages())
+        self._recorder = recorder
+        # bots alone serve the first of them
+        self._scripts = {name: Script(name, recorder, self._who) for name in sorted(set(KINDS) - {"work"})}
+
+    def open_activity(self, name: str) -> ActivityType | None:
+        return self._scripts.get(name)
+
+    def installed_activities(self) -> Mapping[str, ActivityType]:
+        return dict(self._scripts)
+
+    def open_expressions(self, name: str) -> Language:
+        return _open_language(name)
+
+    def _who(self, traits: ActivityTraits) -> Doer:
+        engine = self._recorder.engine_of(current_life())
+        if not traits.idempotent:
+            return Doer("engine", None, engine)
+        bot = f"engine-{engine[:12]}"
+        return Doer("worker", bot, self._recorder.works[bot])
+
+
+@functools.cache
+def _languages() -> list[Entry]:
+    return [entry for entry in list_entries() if entry.group == "ee.expressions"]
+
+
+@functools.cache
+def _open_language(name: str) -> Language:
+    # a language keeps nothing of a run, so all runs share it
+    return Registry(Settings(), SystemEnv(), entries=_languages()).open_expressions(name)
