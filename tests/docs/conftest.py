@@ -3,7 +3,7 @@
 A test that takes a fixture called ``<kind>_block`` is run for each block of that kind, one that takes ``page`` for each
 page. What a block is follows from its language and title:
 
-* ``part``: its title is a path with a slash: it shows a part of that file of the repository;
+* ``part``: its title is a path with a slash, and it is no whole workflow: it shows a part of that file of the repository;
 * ``workflow``: YAML that begins with ``ee: 1``, or has no title and is a part of ``nodes:``;
 * ``settings``: TOML; ``python``, ``console``: what they say.
 
@@ -40,7 +40,7 @@ class Block:
 
     @property
     def kind(self) -> str:
-        if "/" in self.title:
+        if "/" in self.title and not self.text.startswith("ee: 1"):
             return "part"
         if self.language == "yaml":
             return "workflow" if not self.title or self.text.startswith("ee: 1") else "file"

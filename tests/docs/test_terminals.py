@@ -1,7 +1,7 @@
 """Pages carried out as they are written: their files, their commands in the terminals they name, and what is printed.
 
 What differs from run to run (job ids, times, fences, ports) is compared by its form; a job id of the page stands for
-the same job everywhere. A line ``...`` is any lines, at the end of a line any text.
+the same job everywhere. A line ``...`` is any lines, at the begin or end of a line any text.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ VOLATILE = {  # what is compared by its form alone
     "port": r"(?<=127\.0\.0\.1:)\d+",
     "local": r"(?<=bot local-)\d",
     "engine": r"(?<=^engine {7})[\w-]{22}",
+    "engine_run": r"(?<=^engine )[\w-]{22}",
     "job": JOB.pattern,
 }
 TOKEN = re.compile("|".join(f"(?P<{name}>{form})" for name, form in VOLATILE.items()))
@@ -69,7 +70,7 @@ class Terminals:
                 process.wait()
 
     def _actual(self, command: str) -> str:
-        return JOB.sub(lambda match: self._ids[match[0]], command).replace(":4222", f":{self._port}")
+        return JOB.sub(lambda match: self._ids[match[0]], command).replace("4222", str(self._port))
 
     def _run(self, block, command: str, expected: str) -> None:
         done = subprocess.run(
@@ -128,8 +129,10 @@ class Terminals:
             if line == "...":
                 lines.append(r"(?:.*\n)*?")
             else:
+                begin = ".*" if line.startswith("...") else ""
                 end = ".*" if line.endswith("...") else "[ ]*"
-                lines.append(self._to_line(line.removesuffix("..."), names) + end + "\n")
+                text = line.removeprefix("...").removesuffix("...")
+                lines.append(begin + self._to_line(text, names) + end + "\n")
         return "".join(lines), names
 
     def _to_line(self, line: str, names: dict[str, str]) -> str:
@@ -166,14 +169,22 @@ def carry_out(blocks, terminals, folder: Path) -> None:
     for block in blocks:
         if block.language == "console" and block.title:
             terminals.carry_out(block)
-        elif block.title and "/" not in block.title:
-            (folder / block.title).write_text(block.text)
+        elif block.title and block.kind != "part":
+            file = folder / block.title
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.text)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_tutorial_does_what_it_says(blocks_of, terminals, tmp_path):
     carry_out(blocks_of("tutorial.md"), terminals, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_the_pieces_run_each_by_itself(blocks_of, terminals, tmp_path):
+    carry_out(blocks_of("howto/operate.md"), terminals, tmp_path)
 
 
 @pytest.mark.slow
