@@ -109,3 +109,14 @@ def test_r11_the_error_pointer_comes_before_fail_job_also_where_that_is_false(fl
     stage.fail("a#1")
 
     assert set(stage.statuses) == {"a#1", "c#1"}
+
+
+def test_r11_finish_lets_joins_look_again_when_the_failed_token_vanishes(flow):
+    shape = flow().parallel("p", "a b").activity("a", "j").activity("b", "j").join("j", "last")
+    stage = shape.activity("last").having(on_failure="finish").stage()
+    stage.succeed("b#1")
+    assert stage.job.queued == 1
+
+    stage.fail("a#1")
+
+    assert stage.statuses["last#1"] == "AwaitingBotResponse"
