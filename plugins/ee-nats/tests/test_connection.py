@@ -156,3 +156,14 @@ async def test_lost_connection_ends_a_request_at_once(own_server):
         own_server.start()
         assert [await changes.get(), await changes.get()] == [False, True]
         assert connection.is_connected
+
+
+def test_settings_that_come_as_text_are_read_as_what_they_are():
+    settings = NatsSettings.parse({"async_transport": "true", "ping_s": "7", "timeout_s": "2.5"})
+
+    assert (settings.async_transport, settings.ping_s, settings.timeout_s) == (True, 7, 2.5)
+
+
+def test_text_that_is_no_number_is_refused_by_name():
+    with pytest.raises(ConfigError, match="ping_s is 'soon'"):
+        NatsSettings.parse({"ping_s": "soon"})

@@ -103,6 +103,7 @@ class NatsSettings:
 
 def _read(name: str, value: object, default: object) -> object:
     wanted = float if isinstance(default, float) else type(default)
+    value = _from_text(value, wanted) if isinstance(value, str) else value
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
@@ -110,6 +111,18 @@ def _read(name: str, value: object, default: object) -> object:
     if wanted in (int, float) and not value > 0:  # type: ignore[operator]  # a number by the line above
         raise ConfigError(f"nats setting {name} is {value!r}; use a number above 0")
     return value
+
+
+def _from_text(text: str, wanted: type) -> object:
+    """Read a value that came by an environment variable; what it is not, stays text."""
+    if wanted is bool:
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+    if wanted in (int, float):
+        try:
+            return wanted(text)
+        except ValueError:
+            return text
+    return text
 
 
 def _read_servers(value: object) -> tuple[str, ...]:
