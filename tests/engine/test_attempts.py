@@ -288,6 +288,19 @@ async def test_r18_succeeded_may_come_before_accepted(world, one):
 
 
 @virtual_time
+async def test_r18_succeeded_counts_although_accepted_never_comes(world, one):
+    async with world() as w:
+        puppet = await w.puppet()
+        job = await w.submit(one(timeout={"accept": "5s"}))
+        request = await puppet.request()
+
+        await puppet.answer(request, "succeeded", output=1)
+
+        await w.finished(job, within_s=2)
+        assert puppet.acks[0].verdict == "recorded"
+
+
+@virtual_time
 async def test_r18_messages_that_all_come_twice_change_nothing(world, flow, work, end):
     async with world() as w:
         w.net.copies = lambda subject, body: 2 if subject.startswith(("activity.", "jobs.command")) else 1

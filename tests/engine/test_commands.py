@@ -316,6 +316,7 @@ async def test_r15_a_cancel_while_the_job_waits_for_a_bot_withdraws_it(world, fl
         assert (await w.cancel(job, reason="no need")).status == "cancelled"
 
         assert (await w.finished(job, "cancelled"))["reason"] == "no need"
+        assert w.engine.engine.fleet.waiting == 0
         await w.bot()
         await asyncio.sleep(10)
         assert not w.started()
