@@ -227,14 +227,17 @@ def test_a_hello_that_changes_nothing_is_no_news():
 
     assert roster.saw(hello(), 0.0)
     assert not roster.saw(hello(highest=Fence(5, 1)), 1.0)
-    for change in (
-        {"instance": "j"},
-        {"ledger": "m"},
-        {"activities": ("x",)},
-        {"labels": {"a": "b"}},
-        {"leaving": True},
-    ):
-        assert roster.saw(hello(**change), 1.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"instance": "j"}, {"ledger": "m"}, {"activities": ("x",)}, {"labels": {"a": "b"}}, {"leaving": True}],
+)
+def test_a_hello_that_changes_who_may_be_asked_is_news(change):
+    roster = Roster()
+    roster.saw(hello(), 0.0)
+
+    assert roster.saw(hello(**change), 1.0)
 
 
 def test_a_bot_that_is_silent_for_three_intervals_is_gone():
