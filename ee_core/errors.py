@@ -23,7 +23,8 @@ EngineError
 │  ├─ JournalConflictError     somebody else wrote first; the partition is lost
 │  ├─ JournalUnavailableError  not written in time, or unknown; retryable with the identical bytes
 │  ├─ JournalCorruptError      position and reason
-│  └─ NewerVersionError        written by a newer EE: upgrade, this is no damage
+│  ├─ NewerVersionError        written by a newer EE: upgrade, this is no damage
+│  └─ PartitionQuarantinedError  it ended one engine after the other; an operator decides
 ├─ BrokerError
 │  ├─ BrokerUnavailableError   not accepted in time; the message may have arrived; retryable
 │  └─ PayloadTooLargeError     size and limit in bytes; nothing was sent
@@ -233,6 +234,12 @@ class NewerVersionError(JournalError):
     """The journal was written by a newer EE; upgrade before reading it."""
 
     code = "newer_version"
+
+
+class PartitionQuarantinedError(JournalError):
+    """Engine after engine died right after it had adopted the partition: nobody drives it until an operator says so."""
+
+    code = "partition_quarantined"
 
 
 class BrokerError(EngineError):

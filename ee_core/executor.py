@@ -147,6 +147,7 @@ class Executor:
         turn = _Turn()
         try:
             results = [self._decide(fact, turn) for fact, _ in facts]
+            position = 0
             if turn.entries:
                 position = await self._partition.write(turn.entries)
         except EngineError as error:

@@ -3,6 +3,9 @@
 There is no timer: the commit in progress is the window for the next. A commit whose outcome is unknown is never
 decided anew; the identical entries are repeated until the journal accepts or refuses them. When it refuses,
 somebody else drives this partition: every open `write` raises, and so does every later one.
+
+It also knows which commits all observers have heard of, and has that written with the next commit: an engine that dies
+between a commit and its observers leaves the next one something to tell.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ee_core.errors import EngineError, JournalConflictError, JournalUnavailableError
@@ -18,7 +22,7 @@ from ee_core.model.limits import MAX_COMMIT_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ee_core.contracts.journal import Entry, Journal, PartitionHead
+    from ee_core.contracts.journal import Entry, Journal, PartitionHead, Pruned, Pruning
 
 _log = logging.getLogger(__name__)
 _REPEAT_S = (0.05, 0.2, 1.0, 5.0)  # the last one for ever
@@ -39,22 +43,55 @@ class Partition:
         self._journal = journal
         self._on_lost = on_lost
         self._head: PartitionHead | None = None
-        self._waiting: deque[tuple[Sequence[Entry], asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[Sequence[Entry], asyncio.Future[int]]] = deque()
         self._wake = asyncio.Event()
         self._lost: EngineError | None = None
+        self._untold: dict[int, int] = {}  # by position, oldest first: how many writers have not told yet
+        self._has_told_again = False  # what an engine before this one left untold
 
-    async def open(self) -> None:
+    async def open(self) -> PartitionHead:
         """Become the partition's writer: the journal raises its epoch."""
         self._head = await self._journal.open_partition(self.number)
+        return self._head
 
-    def write(self, entries: Sequence[Entry]) -> asyncio.Future[None]:
+    async def close(self) -> None:
+        """Leave the mark of a clean stop, once nothing is written any more; what was told is written with it."""
+        if self._head is not None and self._lost is None:
+            await self._journal.close_partition(replace(self._head, told=self.told))
+
+    async def prune(self, pruning: Pruning) -> Pruned:
+        """Prune some jobs. Raises as the journal's `prune`."""
+        assert self._head is not None, "open() comes first"
+        return await self._journal.prune(replace(self._head, told=self.told), pruning)
+
+    @property
+    def told(self) -> int:
+        """The last commit of which all observers have heard."""
+        assert self._head is not None, "open() comes first"
+        if not self._has_told_again:
+            return self._head.told
+        return next(iter(self._untold)) - 1 if self._untold else self._head.position
+
+    def note_told_again(self) -> None:
+        """All that stood in the journal when it was opened has been told."""
+        self._has_told_again = True
+
+    def note_told(self, position: int) -> None:
+        """One writer has told its observers what it has in the commit at a position."""
+        left = self._untold[position] - 1
+        if left:
+            self._untold[position] = left
+        else:
+            del self._untold[position]
+
+    def write(self, entries: Sequence[Entry]) -> asyncio.Future[int]:
         """Queue entries of one job; they go into one commit together.
 
         Returns:
-            A future that is done when they are durable, or raises `JournalConflictError` when the partition is
-            lost. Cancelling it does not take the entries back.
+            A future that is done when they are durable, with the position for `note_told`; or that raises
+            `JournalConflictError` when the partition is lost. Cancelling it does not take the entries back.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         done.add_done_callback(_retrieve)
         if self._lost is not None:
             done.set_exception(self._lost)
@@ -71,8 +108,8 @@ class Partition:
             while self._waiting and self._lost is None:
                 await self._commit(self._take())
 
-    def _take(self) -> list[tuple[Sequence[Entry], asyncio.Future[None]]]:
-        taken: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
+    def _take(self) -> list[tuple[Sequence[Entry], asyncio.Future[int]]]:
+        taken: list[tuple[Sequence[Entry], asyncio.Future[int]]] = []
         size = 0
         while self._waiting:
             entries = self._waiting[0][0]
@@ -82,25 +119,29 @@ class Partition:
             taken.append(self._waiting.popleft())
         return taken
 
-    async def _commit(self, taken: list[tuple[Sequence[Entry], asyncio.Future[None]]]) -> None:
+    async def _commit(self, taken: list[tuple[Sequence[Entry], asyncio.Future[int]]]) -> None:
         flat = [entry for entries, _ in taken for entry in entries]
         try:
-            await self._repeat(flat)
+            head = await self._repeat(flat)
         except EngineError as error:
             self._lose(error, taken)
             return
         self.commits += 1
+        self._head = head
+        # a writer that was cancelled meanwhile counts too: nobody tells for it, so the next engine does
+        self._untold[head.position] = len(taken)
         for _, done in taken:
             if not done.done():
-                done.set_result(None)
+                done.set_result(head.position)
 
-    async def _repeat(self, entries: list[Entry]) -> None:
+    async def _repeat(self, entries: list[Entry]) -> PartitionHead:
         assert self._head is not None, "open() comes first"
+        head = replace(self._head, told=self.told)
         loop = asyncio.get_running_loop()
         tries = 0
         while True:
             try:
-                self._head = await self._journal.commit(self._head, entries)
+                following = await self._journal.commit(head, entries)
             except JournalUnavailableError as error:
                 if self.late_since is None:
                     self.late_since = loop.time()
@@ -114,9 +155,9 @@ class Partition:
                 tries += 1
             else:
                 self.late_since = None
-                return
+                return following
 
-    def _lose(self, error: EngineError, taken: list[tuple[Sequence[Entry], asyncio.Future[None]]]) -> None:
+    def _lose(self, error: EngineError, taken: list[tuple[Sequence[Entry], asyncio.Future[int]]]) -> None:
         if not isinstance(error, JournalConflictError):
             _log.error("the journal refuses a commit: %s", error, extra={"action": "commit_refused"})
         self._lost = error
@@ -127,7 +168,7 @@ class Partition:
         self._on_lost(error)
 
 
-def _retrieve(done: asyncio.Future[None]) -> None:
+def _retrieve(done: asyncio.Future[int]) -> None:
     """Look at the error of a future whose caller may be gone: `on_lost` has told of it."""
     if not done.cancelled():
         done.exception()

@@ -20,7 +20,7 @@ from ee_core.model.record import decode_record
 from ee_core.model.waits import WaitKey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from types import TracebackType
 
     from ee_core.contracts.broker import Broker
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ee_core.spawner import Jobs
 
 _log = logging.getLogger(__name__)
+_PARKED = "Parked"  # laid over a job's status: its records cannot be read, or a decision failed
 
 
 class Queries:
@@ -48,6 +49,7 @@ class Queries:
         fleet: Fleet,
         reactor: Reactor,
         about: Callable[[], dict[str, Any]],
+        prune: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]],
     ) -> None:
         self._broker = broker
         self._subjects = subjects
@@ -56,6 +58,7 @@ class Queries:
         self._fleet = fleet
         self._reactor = reactor
         self._about = about
+        self._prune = prune
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Queries:
@@ -84,19 +87,24 @@ class Queries:
             case "job":
                 return await self._job(_job_of(question))
             case "list":
-                return [_summary(row) for row in await self._journal.list_jobs(_filter(question.filter))]
+                return await self._list(_filter(question.filter))
             case "history":
                 return [_record(record) async for record in self._history(_job_of(question), question.after)]
             case "bots":
                 return self._bots()
+            case "prune":
+                return await self._prune(question.filter)
             case "release_bot":
                 return await self._release_bot(question)
             case "engine":
                 return self._about() | {"open_jobs": len(self._jobs), "parked_jobs": len(self._jobs.parked)}
 
     async def _history(self, job: JobId, after: int) -> AsyncIterator[Record]:
-        if await self._journal.find_job(job) is None:
+        summary = await self._journal.find_job(job)
+        if summary is None:
             raise NotFoundError(f"job {job!r} is not known; see `eectl job list`")
+        if summary.pruned:
+            raise NotFoundError(f"job {job!r} was pruned: only how it ended is kept, see `eectl job show`")
         async for body in self._journal.history(job):
             record = decode_record(body)
             if record.index > after:
@@ -133,9 +141,11 @@ class Queries:
     # -- one job -------------------------------------------------------------------------------------------------
 
     async def _job(self, job_id: JobId) -> dict[str, Any]:
+        if job_id in self._jobs.parked:
+            return await self._outline(job_id)
         job = await self._jobs.find_job(job_id)
         if job is None:
-            raise NotFoundError(f"job {job_id!r} is not known; see `eectl job list`")
+            return await self._outline(job_id)
         shown = {
             "job": job.id,
             "workflow": job.name,
@@ -167,6 +177,34 @@ class Queries:
                 }
                 for node in job.workflow.nodes
             ]
+        return shown
+
+    async def _outline(self, job_id: JobId) -> dict[str, Any]:
+        """Show a job whose records are pruned, or cannot be read: what the index has."""
+        row = await self._journal.find_job(job_id)
+        if row is None:
+            raise NotFoundError(f"job {job_id!r} is not known; see `eectl job list`")
+        nothing: dict[str, Any] = {"ended_by": "", "error": None, "reason": "", "warnings": 0, "inputs": {}}
+        return nothing | self._row(row) | {"hash": row.hash, "visits": [], "incidents": [], "waits": []}
+
+    async def _list(self, wanted: JobFilter) -> list[dict[str, Any]]:
+        parked = self._jobs.parked
+        if wanted.status != _PARKED:
+            rows = await self._journal.list_jobs(wanted)
+            return [self._row(row) for row in rows if not wanted.status or row.job not in parked]
+        found = [await self._journal.find_job(job) for job in parked]
+        named = [row for row in found if row is not None and _fits(row, wanted)]
+        named.sort(key=lambda row: (row.accepted_us, row.job), reverse=True)
+        return [self._row(row) for row in named[: wanted.limit]]
+
+    def _row(self, row: JobSummary) -> dict[str, Any]:
+        """Show a row of the index; a parked job says why, and that nobody drives it."""
+        shown = _summary(row)
+        if row.pruned:
+            shown["pruned"] = True
+        error = self._jobs.parked.get(row.job)
+        if error is not None:
+            shown |= {"status": _PARKED, "reason": f"{error}; `eectl engine check` looks for damage"}
         return shown
 
     def _visit(self, job: Job, visit: Visit) -> dict[str, Any]:
@@ -221,6 +259,12 @@ def _filter(wanted: dict[str, Any]) -> JobFilter:
         )
     except (TypeError, ValueError) as error:
         raise InputError(f"jobs cannot be filtered by {wanted!r}: {error}") from error
+
+
+def _fits(row: JobSummary, wanted: JobFilter) -> bool:
+    """Whether a parked job is one that is asked for; it has no outcome, and there are never many."""
+    named = wanted.workflow in ("", row.workflow) and wanted.owner in ("", row.owner)
+    return named and not wanted.outcome and all(row.labels.get(key) == value for key, value in wanted.labels)
 
 
 def _summary(row: JobSummary) -> dict[str, Any]:

@@ -64,13 +64,14 @@ class CommandReply(Message):
 class QueryJobs(Message):
     """`jobs.query`: a question about what is durable; answered by `QueryReply`.
 
-    `release_bot` alone changes something: a quarantined bot may be used again once it proves idle. It is answered when
-    the lock says so, and without an answer may be asked again.
+    Two of them change something, and without an answer may be asked again. `release_bot`: a quarantined bot may be used
+    again once it proves idle; answered when the lock says so. `prune`: jobs that are over lose their records, and later
+    the stub that is left of them; answered when that is durable, and to be asked again while the answer says `more`.
     """
 
-    what: Literal["job", "list", "history", "bots", "engine", "release_bot"]  # what is asked for
+    what: Literal["job", "list", "history", "bots", "engine", "release_bot", "prune"]  # what is asked for
     job: Token | None = None  # with job and history
-    filter: dict[str, Any] = {}  # with list: status, outcome, workflow, owner, labels, limit, before
+    filter: dict[str, Any] = {}  # with list: status, outcome, workflow, owner, labels, limit, before; with prune: before, forget, trial
     after: int = -1  # with history: records with a higher index
     bot: Token | None = None  # with release_bot: which
     who: str = Field(default="", max_length=200)  # with release_bot: for the engine's log

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ee_core.contracts.broker import Broker
     from ee_core.contracts.env import Env
+    from ee_core.contracts.journal import JobSummary
     from ee_core.messages.jobs import Command
     from ee_core.messages.subjects import Subjects
     from ee_core.spawner.admission import Admit
@@ -93,6 +94,9 @@ class Spawner:
                 at_us=self._env.now(), workflow=WorkflowHash(""), name=known.name, digest=digest
             )
             return _status(decide(known, repeat), "known")
+        stub = await self._jobs.find_stub(job_id)
+        if stub is not None:
+            return _answer_for(stub, digest)
         fact, job = await self._prepare(job_id, command, digest)
         verdict = self.admission.ask(job_id, fact)
         if isinstance(verdict, Refuse):
@@ -122,6 +126,8 @@ class Spawner:
         fact = CancelCommanded(at_us=self._env.now(), reason=command.reason, who=command.who)
         if await self._jobs.find_job(job_id) is not None:
             return _status(await self._jobs.tell(job_id, fact), "cancelled")
+        if await self._jobs.find_stub(job_id) is not None:
+            return "finished"
         # a tombstone: an execute that may still come is answered by it
         await self._jobs.add(Job.blank(job_id)).tell(fact)
         return "unknown"
@@ -143,6 +149,17 @@ def _digest(command: ExecuteJob) -> str:
     """Return the hash of what was asked, as it was asked: files may change between two deliveries."""
     asked = command.model_dump(mode="json", exclude={"id", "reply_to"})
     return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _answer_for(stub: JobSummary, digest: str) -> str:
+    """Answer a command whose job is over and pruned as if its records were there (R26)."""
+    if not stub.hash:
+        return "cancelled"
+    if stub.digest != digest:
+        raise ConflictError(
+            "not done: conflict; the id is that of a job with other content, which is over and pruned"
+        )
+    return "known"
 
 
 def _status(told: object, recorded: str) -> str:

@@ -852,6 +852,7 @@ class EngineLife:
         self.world = world
         self.life = Life(name)
         self.engine: Any = None
+        self._despite_poison = settings.pop("despite_poison", False)
         self._settings = settings
         self._stop = asyncio.Event()
 
@@ -868,7 +869,8 @@ class EngineLife:
 
     async def _run(self, ready: asyncio.Event) -> None:
         parts = self._make_parts()
-        async with parts.journal, parts.lock, open_engine(parts) as self.engine:
+        driving = open_engine(parts, despite_poison=self._despite_poison)
+        async with parts.journal, parts.lock, driving as self.engine:
             ready.set()
             await self.engine.until_stopped(self._stop.wait())
 
