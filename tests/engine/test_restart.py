@@ -167,6 +167,53 @@ async def test_a_heartbeat_deadline_starts_anew_with_grace_after_a_restart(world
 
 
 @virtual_time
+async def test_an_accept_deadline_starts_anew_with_grace_after_a_restart(world, one):
+    async with world() as w:
+        puppet = await w.puppet()
+        job = await w.submit(one(timeout={"accept": "6s"}))
+        request = await puppet.request()
+        await w.crash()
+        await asyncio.sleep(60)
+        await w.start()
+        await asyncio.sleep(9)
+
+        assert not w.find(job, "AttemptLost")
+        await puppet.answer(request, "succeeded")
+        await w.finished(job)
+
+
+@virtual_time
+async def test_a_clean_stop_gives_idle_bots_to_whoever_comes_next_at_once(world, one):
+    async with world() as w:
+        await w.bot()
+        await w.finished(await w.submit(one()))
+
+        await w.stop()
+
+        assert [(record.holder, record.state.value) for record in w.table.records()] == [(None, "free")]
+        assert not w.table.is_alive(w.engine.engine.id)
+        await w.start()
+        await w.finished(await w.submit(one()), within_s=3)
+
+
+@virtual_time
+async def test_a_clean_stop_records_nothing_and_leaves_a_working_bot_alone(world, one):
+    async with world() as w:
+        await w.bot()
+        job = await w.submit(one(script={"seconds": 60}))
+        await w.until(w.started)
+        before = w.events(job)
+
+        await w.stop()
+        await asyncio.sleep(10)
+
+        assert w.events(job) == before
+        assert [effect.what for effect in w.effects] == ["start"]
+        await w.start()
+        await w.finished(job, within_s=100)
+
+
+@virtual_time
 async def test_a_drain_of_a_finished_job_goes_on_after_a_restart(world, one):
     async with world() as w:
         puppet = await w.puppet()
