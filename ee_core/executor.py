@@ -161,12 +161,24 @@ class Executor:
             return
         if turn.records:
             # the Reactor before the tellers: whoever is told finds the waits as they are now
-            self._reconcile(self.job, turn.delta())
-            self._observe(self.job, turn.records)
-            self._partition.note_told(position)
+            self._pass_on(turn, position)
         for (_, told), result in zip(facts, results, strict=True):
             if not told.done():
                 told.set_result(result)
+
+    def _pass_on(self, turn: _Turn, position: int) -> None:
+        try:
+            self._reconcile(self.job, turn.delta())
+            self._observe(self.job, turn.records)
+            self._partition.note_told(position)
+        except Exception as error:  # noqa: BLE001 - what one job waits for may not take the others along
+            _log.exception("job %s cannot be armed", self.job.id, extra={"action": "arm_failed"})
+            self._park(
+                EngineError(
+                    f"what job {self.job.id} waits for cannot be armed: {error!r}; please report this"
+                ),
+                [],
+            )
 
     def _decide(self, fact: AnyFact, turn: _Turn) -> Told:
         if isinstance(fact, ResponseReceived) and fact.kind is ResponseKind.FAILED:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from ee_core.definitions.members import CODE_MISSING, wrong_type
+from ee_core.errors import MessageError
+from ee_core.messages.subjects import check_type
 from ee_core.model.workflow import Activity, BotSelector, Retry, Timeouts
 
 if TYPE_CHECKING:
@@ -28,6 +30,11 @@ def read_activity(members: Members, places: Places, node: NodeId, *, fail_job: b
             members.report.error(
                 CODE_MISSING, named.place, "the activity has no type", "name it, as in activity: http"
             )
+        elif kind and not _is_type(kind):
+            hint = "use letters, digits, '_' and '-', and dots between words, at most 64 in all"
+            members.report.error(
+                "EE-W206", named.place, f"the activity type {kind!r:.80} is not well formed", hint
+            )
     given = members.values.get("with")
     if given is not None:
         places.inputs[node] = given
@@ -41,6 +48,15 @@ def read_activity(members: Members, places: Places, node: NodeId, *, fail_job: b
         on_lost=_read_on_lost(members, places, node),
         lost_attempts=members.whole("lost_attempts", 3, least=1, most=_MAX_ATTEMPTS),
     )
+
+
+def _is_type(name: str) -> bool:
+    """Whether a type can be asked for: it stands in messages and subjects."""
+    try:
+        check_type(name)
+    except MessageError:
+        return False
+    return True
 
 
 def _read_bot(members: Members, places: Places, node: NodeId) -> BotSelector:

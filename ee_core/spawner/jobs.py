@@ -158,7 +158,16 @@ class Jobs:
     def arm_adopted(self) -> None:
         """Arm the waits of all jobs that were adopted."""
         for driver in self:
-            self._adopted(driver.job, WaitDelta(tuple(driver.job.waits.values())))
+            try:
+                self._adopted(driver.job, WaitDelta(tuple(driver.job.waits.values())))
+            except Exception as error:  # noqa: BLE001 - what one job waits for may not keep an engine from starting
+                job = driver.job.id
+                _log.exception("job %s cannot be armed", job, extra={"action": "arm_failed", "job": job})
+                del self._drivers[job]
+                self.parked[job] = EngineError(
+                    f"what job {job} waits for cannot be armed: {error!r}; please report this"
+                )
+                self._forsaken(job)
 
     def add(self, job: Job) -> Driver:
         """Drive a new job from now on."""

@@ -8,6 +8,7 @@ import itertools
 import pytest
 
 from ee_core.contracts.hooks import GIVE_UP
+from ee_core.errors import WorkflowError
 from ee_core.simulation.pytest import virtual_time
 
 
@@ -271,3 +272,42 @@ async def test_r29_a_job_that_runs_away_asks_a_person(world, flow, work, end, mo
         assert incident["choices"] == ["fail"]
         assert (await w.cancel(job)).status == "cancelled"
         await w.finished(job, "cancelled")
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "two words", "_any", "a..b", ".a", "a*", "ä"])
+@virtual_time
+async def test_a_type_that_no_message_can_name_is_refused_when_its_workflow_is_loaded(
+    world, flow, work, end, name
+):
+    async with world() as w:
+        with pytest.raises(WorkflowError, match="EE-W206"):
+            await w.submit(flow(only=work(kind=name), end=end))
+
+
+@virtual_time
+async def test_a_job_whose_request_cannot_be_written_parks_alone_also_when_the_engine_starts_again(
+    world, flow, work, end, monkeypatch
+):
+    from ee_core.reactor.requests import Requests
+
+    request, is_bad = Requests._request, True
+
+    def request_or_raise(self, armed):
+        if is_bad and armed.job == "bad":
+            raise ZeroDivisionError("planted")
+        return request(self, armed)
+
+    monkeypatch.setattr(Requests, "_request", request_or_raise)
+    async with world() as w:
+        for bot in ("a", "b"):
+            await w.bot(bot)
+        assert await w.submit(flow(only=work(), end=end), "bad")
+        await w.until(lambda: w.engine.engine.jobs.parked)
+
+        await w.restart()
+
+        assert list(w.engine.engine.jobs.parked) == ["bad"]
+        await w.finished(await w.submit(flow(only=work(), end=end)))
+        is_bad = False
+        await w.restart()
+        await w.finished("bad")
