@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _LIFE: contextvars.ContextVar[Life | None] = contextvars.ContextVar("ee_core.simulation.life", default=None)
+_TURNS_AT_ONCE: Final = 20_000  # in one instant: nobody needs so many
 _TURNS_TO_DIE: Final = 500  # far more than any part needs once its gates are shut
 
 
@@ -123,6 +124,8 @@ class ProcessLoop(VirtualLoop):
         self._watched: Callable[[Life], bool] | None = None
         self._strike_step = 0
         self._strike: Callable[[], object] | None = None
+        self._instant_s = 0.0
+        self._turns = 0  # in this instant
 
     def create_task(self, coro: Any, *, name: object = None, **options: Any) -> asyncio.Task[Any]:
         task = super().create_task(coro, name=name, **options)
@@ -145,10 +148,19 @@ class ProcessLoop(VirtualLoop):
 
     def _process_events(self, event_list: Sequence[object]) -> None:
         super()._process_events(event_list)
+        self._check_progress()
         if self._paused:
             self._keep_back()
         if self._watched is not None:
             self._count(self._watched)
+
+    def _check_progress(self) -> None:
+        self._turns += 1
+        if self._now_s != self._instant_s:
+            self._instant_s, self._turns = self._now_s, 0
+        elif self._turns > _TURNS_AT_ONCE:
+            tasks = "; ".join(sorted({repr(_life_of(handle) and handle) for handle in self._ready}))
+            raise VirtualLoopError(f"time stands still at {self._now_s} s; what runs is {tasks[:2000]}")
 
     def _keep_back(self) -> None:
         handles = list(self._ready)
