@@ -34,7 +34,7 @@ but the history's. What it finds are violations of these invariants:
 | I27 | Every accepted job ends within a bound after faults have stopped, or waits for a person |
 | I28 | Every wait of an open job is armed once and has a living producer: no silent hang |
 | I29 | Nothing outlives its reason: no seat, wait, timer, task, row, message or incident |
-| I30 | No engine ends by an error of its own |
+| I30 | No engine ends by an error of its own; one may give up when a fault takes away a part that it needs |
 
 They are judged in stages, because each takes for granted what the ones before it prove: a history in which I1 fails is
 not looked at further, nor a journal in which I2, I3 or I4 fails. I7, I8 and the end are judged for jobs of which

@@ -100,8 +100,7 @@ class EngineLife:
     def _ended(self, error: BaseException | None) -> None:
         if self.life.is_dead:
             return  # `kill` says so
-        how = "stopped" if error is None else "lost" if _is_conflict(error) else "failed"
-        self._around.recorder.engine_ended(self.life, how, "" if error is None else str(error))
+        self._around.recorder.engine_ended(self.life, _how(error), "" if error is None else repr(error))
 
     def _make_parts(self) -> Parts:
         around, registry = self._around, self._registry
@@ -135,6 +134,23 @@ class EmptyCatalogue:
 
     async def close(self) -> None:
         return None
+
+
+def _how(error: BaseException | None) -> str:
+    if error is None:
+        return "stopped"
+    if _is_conflict(error):
+        return "lost"
+    return "unavailable" if _is_unavailable(error) else "failed"
+
+
+def _is_unavailable(error: BaseException) -> bool:
+    """Say whether all that went wrong is that a part was not to be reached, and may be again."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_unavailable(each) for each in error.exceptions)
+    cause = error.__cause__
+    is_retryable = isinstance(error, EngineError) and error.retryable
+    return is_retryable or (cause is not None and _is_unavailable(cause))
 
 
 def _is_conflict(error: BaseException) -> bool:

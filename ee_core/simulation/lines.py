@@ -63,9 +63,8 @@ class EngineEnded(Line, frozen=True, kw_only=True, tag="EngineEnded"):
     """A life of an engine is over: nothing of it runs any more."""
 
     engine: str
-    how: Literal[
-        "stopped", "killed", "lost", "failed"
-    ]  # killed: a fault; lost: its partition; failed: an error of its own
+    # killed: by a fault; lost: its partition; unavailable: a part that it needs was not there; failed: an error of its own
+    how: Literal["stopped", "killed", "lost", "unavailable", "failed"]
     detail: str = ""  # of the error
 
 
@@ -108,8 +107,8 @@ class ResponseSettled(Line, frozen=True, kw_only=True, tag="ResponseSettled"):
     engine: str
     bot: BotId
     job: JobId
-    visit: VisitId
-    attempt: int
+    visit: VisitId | None = None  # None: a word that says not what it is about
+    attempt: int | None = None
     fence: Fence | None = None
     kind: ResponseKindName
 

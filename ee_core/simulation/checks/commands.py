@@ -44,13 +44,15 @@ def _answer(
         text = f"the cancel {line.key} was answered {line.status!r}, the journal has {_end_of(story)}"
         yield Violation(Invariant.CANCEL, line.at_us, text, job)
         return
-    due = _record_of(story, command.kind, command.action)
+    due = _record_of(story, command.kind, command.action, is_late=line.status == "finished")
     what = f"{command.kind} {line.key} is answered {line.status!r}"
     yield from _in_time(line.at_us, place, due, what, job)
 
 
 def _settled(reading: Reading, place: int, line: ln.CommandSettled) -> Iterator[Violation]:
-    due = _record_of(reading.jobs.get(line.job), line.kind, line.action)
+    story = reading.jobs.get(line.job)
+    is_late = story is not None and story.action_is_late(line.action, place)
+    due = _record_of(story, line.kind, line.action, is_late=is_late)
     yield from _in_time(line.at_us, place, due, f"{line.kind} is acknowledged", line.job)
 
 
@@ -61,15 +63,15 @@ def _in_time(at_us: int, place: int, due: int, what: str, job: JobId | None) -> 
         yield Violation(Invariant.ANSWERED, at_us, f"{what} before it is durable", job)
 
 
-def _record_of(story: Story | None, kind: ln.CommandKind, action: str) -> int:
-    """Return the place of the record that makes a command durable."""
+def _record_of(story: Story | None, kind: ln.CommandKind, action: str, *, is_late: bool) -> int:
+    """Return the place of the record that makes a command durable: its own, or that of the end which it came after."""
     if story is None:
         return _NEVER
-    if kind == "operate":
-        return story.acted.get(action, _NEVER)
     if kind == "execute" or story.buried:
         return story.first_place
-    return story.finished_place  # of an end that was there already, a cancel has nothing to record
+    if kind == "operate" and not is_late:
+        return story.acted.get(action, _NEVER)
+    return story.finished_place
 
 
 def _lost_race(story: Story, status: str) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ee_core.simulation.history import ArmedWait, FinalBot
 
 DEFAULT_BOUND_US: Final = 3_600_000_000  # an hour: longer than all time-outs of a workflow that names none
+_GRACE_US: Final = 60_000_000  # in which an engine may still give up because of a fault before
 
 
 def check_bound(
@@ -55,12 +56,14 @@ def _waits_for_person(job: Job) -> bool:
 
 
 def check_engines(reading: Reading) -> Iterator[Violation]:
-    """Check I30: an engine ends because it is stopped, killed, or has lost its partition; never by its own error."""
+    """Check I30: an engine ends because it is stopped or killed, or loses its partition or, in a fault, its parts."""
+    calm_us = reading.history.faults_stopped_us + _GRACE_US
     for place in reading.places[ln.EngineEnded]:
         line = reading.lines[place]
         assert isinstance(line, ln.EngineEnded)
-        if line.how == "failed":
-            yield Violation(Invariant.ENGINES, line.at_us, f"engine {line.engine} failed: {line.detail}")
+        if line.how == "failed" or (line.how == "unavailable" and line.at_us > calm_us):
+            text = f"engine {line.engine} ends, {line.how}: {line.detail}"
+            yield Violation(Invariant.ENGINES, line.at_us, text)
 
 
 class World:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ee_core.model.ids import JobId, VisitId
     from ee_core.model.job import Job
     from ee_core.simulation.checks.reading import Reading
-    from ee_core.simulation.history import FinalBot, Leftover
+    from ee_core.simulation.history import ArmedWait, FinalBot, Leftover
 
 Found = tuple[str, "JobId | None", "FinalBot | None"]  # what is wrong, and with whom
 
@@ -31,23 +31,35 @@ def check_left(reading: Reading, jobs: Mapping[JobId, Job]) -> Iterator[Violatio
 
 def _all(reading: Reading, jobs: Mapping[JobId, Job], world: World) -> Iterator[Found]:
     for live in reading.history.final.jobs:
-        story = reading.jobs.get(live.job)
-        if story is None or reading.owners.get(story.partition) != live.engine:
-            yield f"{live.engine} holds the job, which is another engine's", live.job, None
+        if live.job not in reading.jobs:
+            yield f"{live.engine} holds a job that the journal does not know", live.job, None
+    strangers = set(world.engines) - set(reading.owners.values())
+    # said once for each: what it holds is all stale
+    for engine in sorted(strangers & _holders(reading)):
+        yield f"{engine} holds jobs or waits of a partition that another engine drives", None, None
     for wait in reading.history.final.armed:
-        job = jobs.get(wait.job)
-        if wait.engine not in world.engines:
-            yield f"{wait.key} is armed by {wait.engine}, which has ended", wait.job, None
-        elif job is None or wait.key not in job.waits:
-            yield f"{wait.key} is armed, the job does not wait for it", wait.job, None
+        text = "" if wait.engine in strangers else _unwanted(jobs.get(wait.job), world, wait)
+        if text:
+            yield f"{wait.key} is armed, {text}", wait.job, None
     for left in reading.history.final.leftovers:
-        text = _reason_gone(jobs, world, left)
+        text = "" if left.engine in strangers else _reason_gone(jobs, world, left)
         if text:
             yield f"{left.kind} {left.name}: {text}", left.job, None
     for bot in world.bots.values():
         yield from ((text, about, bot) for text, about in _of_bot(reading, jobs, bot))
     for job in jobs.values():
         yield from ((text, job.id, None) for text in _incidents(job, world))
+
+
+def _unwanted(job: Job | None, world: World, wait: ArmedWait) -> str:
+    if wait.engine not in world.engines:
+        return f"its engine {wait.engine} has ended"
+    return "" if job is not None and wait.key in job.waits else "the job does not wait for it"
+
+
+def _holders(reading: Reading) -> set[str]:
+    final = reading.history.final
+    return {job.engine for job in final.jobs} | {wait.engine for wait in final.armed}
 
 
 def _of_bot(reading: Reading, jobs: Mapping[JobId, Job], bot: FinalBot) -> Iterator[tuple[str, JobId | None]]:

@@ -60,7 +60,7 @@ def check_taken(reading: Reading) -> Iterator[Violation]:
         for place in reading.places[kind]:
             line = reading.lines[place]
             assert isinstance(line, ln.ResponseSettled | ln.ResponseAcked)
-            attempt = reading.attempts.get((line.job, line.visit, line.attempt))
+            attempt = reading.find_attempt(line.job, line.visit, line.attempt)
             if attempt is None or line.fence != attempt.assigned.fence or not _is_of(attempt, line.bot):
                 continue  # not the answer to what was asked: it changes nothing (R19)
             text = _forgotten(line, place, attempt)
@@ -79,15 +79,13 @@ def _forgotten(line: ln.ResponseSettled | ln.ResponseAcked, place: int, attempt:
             return ""
         what, is_kept = f"{line.kind!r} of {name}", line.kind in _KEPT
     else:
-        what, is_kept = f"the answer about {name}", line.verdict == "late"
+        what, is_kept = f"the answer about {name}", line.verdict in {"recorded", "late"}
     if attempt.end is None or attempt.end_place > place:
         return f"{what} is acknowledged, no end of the attempt is stored"
-    if isinstance(line, ln.ResponseAcked) and line.verdict == "recorded" and not attempt.ended_by_word:
-        return f"{what} is acknowledged as recorded, {type(attempt.end).__name__} had come before"
-    if is_kept and attempt.assigned.bot is not None and not attempt.ended_by_word:
-        kept = any(isinstance(event, ev.LateResponse) and when <= place for when, event in attempt.after)
-        return "" if kept else f"{what} came late and is acknowledged, and is not stored"
-    return ""
+    if attempt.assigned.bot is None or attempt.ended_by_word or not is_kept:
+        return ""
+    kept = any(isinstance(event, ev.LateResponse) and when <= place for when, event in attempt.after)
+    return "" if kept else f"{what} came late and is acknowledged, and is not stored"
 
 
 def check_leases(reading: Reading) -> Iterator[Violation]:

@@ -81,6 +81,10 @@ class Story:
         """It has ended; a bot may still work for it."""
         return self.finished is not None or self.buried
 
+    def action_is_late(self, action: str, place: int) -> bool:
+        """Whether an operator's action came after the end, and is answered but not recorded."""
+        return action not in self.acted and -1 < self.finished_place < place
+
 
 class Reading:
     """A history, looked up.
@@ -123,6 +127,10 @@ class Reading:
             workflow = self.history.workflows.get(key[0])
             self._activities[key] = _find_activity(workflow, name)
         return self._activities[key]
+
+    def find_attempt(self, job: JobId, visit: VisitId | None, number: int | None) -> Attempt | None:
+        """Return an attempt that was ever assigned."""
+        return None if visit is None or number is None else self.attempts.get((job, visit, number))
 
     def _read(self) -> None:
         readers: dict[type[ln.Line], Callable[[int, Any], None]] = {

@@ -93,7 +93,7 @@ def _run(reading: Reading, story: Story, job: Job, jobs: dict[JobId, Job]) -> It
 def _live(reading: Reading, jobs: dict[JobId, Job]) -> Iterator[Violation]:
     for live in reading.history.final.jobs:
         job = jobs.get(live.job)
-        if job is None:
+        if job is None or reading.owners.get(reading.jobs[live.job].partition) != live.engine:
             continue
         state = to_snapshot(job)
         names = [

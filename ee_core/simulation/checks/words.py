@@ -185,6 +185,10 @@ def _quoted(said: _Said, attempt: Attempt, event: ev.AnyEvent) -> tuple[Invarian
         case ev.LateResponse():
             kinds = {event.kind}
         case ev.AttemptLost() if event.why in _SAID_LOST:
+            if (
+                attempt.key in said.rested
+            ):  # also by an answer to a question, which names no fence, or to a claim
+                return None
             kinds = {event.why}
         case ev.AttemptLost() if attempt.assigned.bot is not None and not event.drains:
             return Invariant.DRAINS, f"{attempt.key} is lost by {event.why!r}, and its bot is not drained"
