@@ -40,6 +40,7 @@ class JournalWeather:
 
     Attributes:
         is_down: Nothing is written or read.
+        refused: Calls that fail, and how often they still do.
         before_commit: Called with the engine's life before each commit; may end that life.
         after_commit: Likewise when it is stored, and not answered yet.
         late: Runs what lands after it was given up; outlives every engine.
@@ -50,6 +51,7 @@ class JournalWeather:
         self.faults = faults
         self.late = late
         self.is_down = False
+        self.refused: dict[str, int] = {}
         self.writer: Life | None = None
         self.before_commit: Callable[[Life], None] = lambda life: None
         self.after_commit: Callable[[Life], None] = lambda life: None
@@ -162,7 +164,9 @@ class FaultyJournal:
 
     def _check(self, call: str) -> None:
         self._check_up()
-        if self._weather.faults.hits(Fault.JOURNAL_FAILED, call):
+        left = self._weather.refused.get(call, 0)
+        self._weather.refused[call] = left - 1
+        if left > 0 or self._weather.faults.hits(Fault.JOURNAL_FAILED, call):
             raise JournalUnavailableError(f"{call}: the disk does not answer")
 
     def _check_up(self) -> None:

@@ -6,7 +6,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from ee_core.errors import EngineError, JournalCorruptError, NewerVersionError, NotFoundError
+from ee_core.errors import (
+    EngineError,
+    JournalCorruptError,
+    JournalUnavailableError,
+    NewerVersionError,
+    NotFoundError,
+)
 from ee_core.model.decide import Ignored, decide
 from ee_core.model.events import JobAccepted
 from ee_core.model.evolve import apply
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from ee_core.workflows import Workflows
 
 _log = logging.getLogger(__name__)
+_RECALL_REPEAT_S = 1.0
 
 
 class Driver(Protocol):
@@ -134,14 +141,15 @@ class Jobs:
 
         Raises:
             JournalCorruptError: A frame is damaged: that is the partition's, and none of its jobs may be driven (R27).
+            JournalUnavailableError: Nothing can be said of the jobs; call it in another engine.
             NewerVersionError: A newer EE wrote here; nothing may be driven by this one.
         """
         adopted = []
         async for job_id in self._journal.open_jobs(self._partition):
             try:
                 job = await self.recall(job_id)
-            except NewerVersionError:
-                raise
+            except (NewerVersionError, JournalUnavailableError):
+                raise  # no job's fault: parked for it, the job would hang until the next start
             except EngineError as error:
                 if isinstance(error, JournalCorruptError) and not error.job:
                     raise
@@ -224,7 +232,7 @@ class Jobs:
         async with self._recalling:
             if job_id in self._resting:
                 try:
-                    job = await self.recall(job_id)
+                    job = await self._recall_patiently(job_id)
                 except EngineError as error:
                     self._resting.discard(job_id)
                     self._park(job_id, error)
@@ -233,6 +241,20 @@ class Jobs:
                 if job is not None:
                     self.add(job)
             return self._drivers.get(job_id)
+
+    async def _recall_patiently(self, job_id: JobId) -> Job | None:
+        """Recall a job, however long the journal cannot be read: the fact that it is for comes once."""
+        while True:
+            try:
+                return await self.recall(job_id)
+            except JournalUnavailableError as error:
+                _log.warning(
+                    "job %s cannot be read, trying again: %s",
+                    job_id,
+                    error,
+                    extra={"action": "recall_late", "job": job_id},
+                )
+            await asyncio.sleep(_RECALL_REPEAT_S)
 
     async def _tell_over(self, job_id: JobId, fact: ResponseReceived) -> object:
         """Keep a late word about a job that is over: its bot was quarantined, or nobody waited for it (R17)."""
