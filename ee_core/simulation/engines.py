@@ -49,6 +49,8 @@ class EngineLife:
         journal_weather: JournalWeather,
         lock_weather: LockWeather,
         registry: SimulatedRegistry,
+        *,
+        despite_poison: bool = False,
     ) -> None:
         self.life = Life(name)
         self.engine: Engine | None = None
@@ -56,6 +58,7 @@ class EngineLife:
         self.env = around.make_env()
         self._around = around
         self._registry = registry
+        self._despite_poison = despite_poison
         self._journal = FaultyJournal(MemoryJournal(store), journal_weather, self.life)
         self._lock = FaultyLock(MemoryLock(self.env, table=table), lock_weather, self.life)
         self._stop = asyncio.Event()
@@ -84,7 +87,7 @@ class EngineLife:
 
     async def _run(self) -> None:
         around = self._around
-        self.engine = Engine(self._make_parts())
+        self.engine = Engine(self._make_parts(), despite_poison=self._despite_poison)
         self.engine.workflows._loaded = _LOADED
         around.recorder.engines[self.life] = self.engine.id
         around.recorder.add(lines.EngineStarted, engine=self.engine.id)

@@ -63,7 +63,7 @@ class Plan:
     strokes: tuple[Stroke, ...] = ()
     storm_s: float = _STORM_S
     fifo: bool = False  # what is ready runs in the order in which it became so
-    max_open_jobs: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the engine
 
     @property
     def calm(self) -> Plan:
@@ -79,6 +79,7 @@ class Plan:
             f"  bot {bot.id}: {', '.join(bot.activities)}{' (worker)' if bot.worker else ''}"
             for bot in self.bots
         ]
+        out += [f"  setting {name}: {value}" for name, value in self.settings.items()]
         for job in self.jobs:
             extra = f", cancelled at {job.cancel_at_s:.3f} s" if job.cancel_at_s is not None else ""
             out.append(
@@ -122,8 +123,15 @@ def draw(seed: int, *, shapes: Sequence[str] = (), faults: Sequence[Fault] = ())
         rates=rates,
         strokes=tuple(sorted(strokes, key=lambda stroke: stroke.at_s)),
         storm_s=storm_s,
-        max_open_jobs=chance.choice((None, None, None, 2)),
+        settings=_draw_settings(chance),
     )
+
+
+def _draw_settings(chance: random.Random) -> dict[str, Any]:
+    settings: dict[str, Any] = {"passivate_after_s": chance.choice((0.5, 5.0, 600.0))}
+    if chance.random() < 0.25:
+        settings["max_open_jobs"] = 2
+    return settings
 
 
 def _draw_bots(chance: random.Random) -> tuple[BotSpec, ...]:

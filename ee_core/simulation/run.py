@@ -81,6 +81,7 @@ async def _play(world: World) -> Run:
         world.clients.begin(job)
     world.clients.operate(world.jobs_with_incidents)
     await Storm(world).rage()
+    await world.end_rivals()
     calm_us = world.recorder.now_us
     await _come_to_an_end(world)
     return Run(

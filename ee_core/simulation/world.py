@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _SUPERVISES_S: Final = 1.0
 _GRACE_S: Final = 1.0
+_FRUITLESS: Final = 2  # a third one would refuse to start
 
 
 class World:
@@ -66,9 +67,7 @@ class World:
         self.around = Surroundings(
             self.broker, self.network, self.subjects, self.faults, self.recorder, self.make_env
         )
-        self.registry = SimulatedRegistry(
-            env, self.recorder, {"grace_s": _GRACE_S, "max_open_jobs": plan.max_open_jobs}
-        )
+        self.registry = SimulatedRegistry(env, self.recorder, {"grace_s": _GRACE_S, **plan.settings})
         self.clients = Clients(self.around)
         self.bots = {spec.id: BotLife(spec, self.around) for spec in plan.bots}
         self.engines: list[EngineLife] = []
@@ -107,6 +106,8 @@ class World:
 
     def start_engine(self) -> EngineLife:
         """Start one more engine on the store."""
+        # an operator who has looked: storms may well end three engines in a row
+        is_fruitless = self._adopted_in_vain() >= _FRUITLESS
         engine = EngineLife(
             f"engine-{len(self.engines) + 1}",
             self.around,
@@ -115,10 +116,23 @@ class World:
             self.disk,
             self.lock,
             self.registry,
+            despite_poison=is_fruitless,
         )
         self.engines.append(engine)
         engine.start()
         return engine
+
+    def _adopted_in_vain(self) -> int:
+        """Return how many engines in a row came to nothing."""
+        partition = self.store.partitions[0]
+        last = partition.commits[-1].epoch if partition.commits else 0
+        return partition.epoch - last
+
+    async def end_rivals(self) -> None:
+        """Stop every engine but the last, as somebody would who sees two."""
+        for engine in self.engines[:-1]:
+            if engine.is_running:
+                await engine.stop()
 
     def is_resting(self, process: object) -> bool:
         """Say whether a process that died is not to be started yet."""
