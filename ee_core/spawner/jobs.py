@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ee_core.errors import (
     EngineError,
+    JournalConflictError,
     JournalCorruptError,
     JournalUnavailableError,
     NewerVersionError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _RECALL_REPEAT_S = 1.0
+_UNKNOWN_ATTEMPT = Ignored("unknown_attempt")
 
 
 class Driver(Protocol):
@@ -116,11 +118,15 @@ class Jobs:
 
     async def run(self) -> None:
         """Drive jobs until cancelled."""
-        async with asyncio.TaskGroup() as self._tasks:
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             self.started.set()
             for driver in self:
                 self._start(driver)
-            await self._passivate()
+            try:
+                await self._passivate()
+            finally:
+                self._tasks = None  # whoever comes now is told that nothing durable came of it
 
     async def _passivate(self) -> None:
         """Let jobs leave memory that have waited long enough; runs until cancelled."""
@@ -178,9 +184,14 @@ class Jobs:
                 self._forsaken(job)
 
     def add(self, job: Job) -> Driver:
-        """Drive a new job from now on."""
-        driver = self._drivers[job.id] = self._make_driver(job)
+        """Drive a new job from now on.
+
+        Raises:
+            JournalUnavailableError: The engine stops; nothing is recorded.
+        """
+        driver = self._make_driver(job)
         self._start(driver)
+        self._drivers[job.id] = driver
         return driver
 
     def find(self, job: JobId) -> Driver | None:
@@ -217,7 +228,10 @@ class Jobs:
         if driver is None and job in self._resting:
             driver = await self._wake(job)
         if driver is not None:
-            return await driver.tell(fact)
+            told = await driver.tell(fact)
+            if told == _UNKNOWN_ATTEMPT:
+                await self._check_current(driver.job)
+            return told
         if job in self.parked:
             raise self.parked[job]
         if await self._journal.find_job(job) is None:
@@ -226,6 +240,24 @@ class Jobs:
             return Ignored("finished")
         async with self._recalling:
             return await self._tell_over(job, fact)
+
+    async def _check_current(self, job: Job) -> None:
+        """Make sure that what a job does not know was never recorded.
+
+        An engine may have lost its partition without having heard of it. What it ignores because an attempt has ended
+        stays true, for records are never taken back; that there is no such attempt may be wrong by now, and the answer
+        to it would be acknowledged to its bot and lost.
+
+        Raises:
+            JournalConflictError: Another engine has gone on with the job.
+        """
+        stored = 0
+        async for _ in self._journal.history(job.id):
+            stored += 1
+        if stored > job.next_index:
+            raise JournalConflictError(
+                f"job {job.id} has {stored} records, {job.next_index} are known here: another engine drives it"
+            )
 
     async def _wake(self, job_id: JobId) -> Driver | None:
         """Bring a resting job back into memory; its waits are armed already."""
@@ -289,7 +321,8 @@ class Jobs:
             ) from error
 
     def _start(self, driver: Driver) -> None:
-        assert self._tasks is not None, "run() is on"
+        if self._tasks is None:
+            raise JournalUnavailableError(f"job {driver.job.id} is not driven any more: the engine stops")
         self._tasks.create_task(self._drive(driver), name=f"job-{driver.job.id}")
 
     async def _drive(self, driver: Driver) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from ee_core.errors import EngineError, EngineStoppedError
-from ee_core.model.facts import CancelCommanded
+from ee_core.errors import EngineError, EngineStoppedError, JournalConflictError, JournalUnavailableError
+from ee_core.model.facts import BotGranted, CancelCommanded, ResponseKind, ResponseReceived
+from ee_core.model.ids import Fence
+from ee_core.model.job import Job
 from ee_core.simulation.pytest import virtual_time
 
 
@@ -103,6 +106,42 @@ async def test_a_bot_that_another_engine_has_is_shown_as_locked(world, one):
 
         w.table.release(lease)
         await w.finished(job)
+
+
+@virtual_time
+async def test_an_engine_that_lost_its_partition_acknowledges_no_attempt_that_it_does_not_know(world, one):
+    async with world() as w:
+        job = await w.submit(one())
+        first = w.engine.engine
+        second = (await w.start()).engine
+        grant = BotGranted(at_us=w.env.now(), visit="only#1", bot="pc-1", ledger="l", fence=Fence(1, 1))
+        await second.jobs.tell(job, grant)
+        answer = ResponseReceived(
+            at_us=w.env.now(),
+            bot="pc-1",
+            visit="only#1",
+            attempt=1,
+            fence=Fence(1, 1),
+            kind=ResponseKind.STOPPED,
+        )
+
+        # what it has not heard of is no news of an attempt that never was
+        with pytest.raises(JournalConflictError, match="another engine"):
+            await first.jobs.tell(job, answer)
+        assert (await second.jobs.tell(job, replace(answer, attempt=9))).reason == "unknown_attempt"
+        await second.jobs.tell(job, replace(answer, kind=ResponseKind.SUCCEEDED))
+        await w.finished(job)
+
+
+@virtual_time
+async def test_a_command_that_comes_while_the_engine_stops_is_given_back(world, one):
+    async with world() as w:
+        jobs = w.engine.engine.jobs
+        await w.stop()
+
+        with pytest.raises(JournalUnavailableError, match="stops"):
+            jobs.add(Job.blank("late"))
+        assert jobs.find("late") is None
 
 
 async def _bots_of(w, engine):
