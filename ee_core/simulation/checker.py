@@ -40,7 +40,8 @@ They are judged in stages, because each takes for granted what the ones before i
 not looked at further, nor a journal in which I2, I3 or I4 fails. I7, I8 and the end are judged for jobs of which
 nothing worse is known, and I27 for those that have no wait without a producer, which would be the reason.
 
-A job of which a fault damaged a record is parked (R27), and is not judged by its own records.
+A job of which a fault damaged a record is parked (R27), and is judged by what bots did alone. A partition that is
+rightly quarantined waits for a person with all its jobs.
 """
 
 from __future__ import annotations
@@ -101,12 +102,15 @@ _UNREADABLE: Final = frozenset(
     {
         Invariant.ENDS_ONCE,
         Invariant.AFTER_END,
+        Invariant.ONE_JOB,
         Invariant.CANCEL,
         Invariant.ASSIGNMENTS,
         Invariant.SILENCE,
         Invariant.REASONS,
     }
 )
+
+_OF_BOTS: Final = frozenset({Invariant.OVERLAP, Invariant.FENCES})  # need no record of the job
 
 
 def check(history: History, *, bound_us: int = DEFAULT_BOUND_US) -> list[Violation]:
@@ -123,7 +127,8 @@ def check(history: History, *, bound_us: int = DEFAULT_BOUND_US) -> list[Violati
     found = [violation for one in _CHECKS for violation in one(reading)]
     found.extend(commands.check_cancelled(reading, bound_us))
     found.extend(_end(reading, found, bound_us))
-    return found
+    parked = {story.job for story in reading.jobs.values() if story.damaged}
+    return [one for one in found if one.job not in parked or one.invariant in _OF_BOTS]
 
 
 def _end(reading: Reading, found: list[Violation], bound_us: int) -> Iterator[Violation]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ee_core.engine import Parts
 from ee_core.engine.engine import Engine
-from ee_core.errors import EngineError, JournalConflictError
+from ee_core.errors import EngineError, JournalConflictError, PartitionQuarantinedError
 from ee_core.local.lock import MemoryLock
 from ee_core.local.memory_journal import MemoryJournal
 from ee_core.simulation import lines
@@ -144,7 +144,16 @@ def _how(error: BaseException | None) -> str:
         return "stopped"
     if _is_conflict(error):
         return "lost"
+    if _is_quarantine(error):
+        return "quarantined"
     return "unavailable" if _is_unavailable(error) else "failed"
+
+
+def _is_quarantine(error: BaseException) -> bool:
+    """Say whether an operator must look at the partition first."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_quarantine(each) for each in error.exceptions)
+    return isinstance(error, PartitionQuarantinedError)
 
 
 def _is_unavailable(error: BaseException) -> bool:

@@ -63,8 +63,9 @@ class EngineEnded(Line, frozen=True, kw_only=True, tag="EngineEnded"):
     """A life of an engine is over: nothing of it runs any more."""
 
     engine: str
-    # killed: by a fault; lost: its partition; unavailable: a part that it needs was not there; failed: an error of its own
-    how: Literal["stopped", "killed", "lost", "unavailable", "failed"]
+    # killed: by a fault; lost: its partition; unavailable: a part that it needs was not there;
+    # quarantined: its partition ended one engine after the other (R27); failed: an error of its own
+    how: Literal["stopped", "killed", "lost", "unavailable", "quarantined", "failed"]
     detail: str = ""  # of the error
 
 

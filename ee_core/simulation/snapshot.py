@@ -20,7 +20,7 @@ _PLAIN: Final = tuple(item.name for item in fields(Job) if item.name not in _NAM
 
 def to_snapshot(job: Job) -> dict[str, Any]:
     """Return the state of a job; shares nothing with it that changes."""
-    state = {name: msgspec.to_builtins(getattr(job, name), str_keys=True) for name in _PLAIN}
+    state: dict[str, Any] = {name: getattr(job, name) for name in _PLAIN}
     state["live"] = list(job.live)
     state["results"] = {str(node): visit.id for node, visit in job.results.items()}
     state["applied"] = sorted(job.applied)
@@ -28,4 +28,6 @@ def to_snapshot(job: Job) -> dict[str, Any]:
         str(join): {"places": [list(place) for place in queues], "filled": queues.filled}
         for join, queues in job.queues.items()
     }
-    return state
+    return msgspec.json.decode(
+        msgspec.json.encode(state), type=dict[str, Any]
+    )  # lists where JSON has no tuples

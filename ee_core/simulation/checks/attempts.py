@@ -66,14 +66,18 @@ class _Walk:
 def check_reasons(reading: Reading) -> Iterator[Violation]:
     """Check I18 and I19: an attempt after the first has a recorded reason, and a person's when nobody knows what happened."""
     for story in reading.jobs.values():
-        if story.damaged or story.accepted is None:
-            continue
-        walk = _Walk(story)
-        for place, _, record in story.records:
-            for event in record.events:
-                found = _step(reading, walk, event)
-                if found is not None:
-                    yield Violation(found[0], reading.at_us(place), found[1], story.job)
+        if not story.damaged and story.accepted is not None:
+            yield from _walk(reading, _Walk(story))
+
+
+def _walk(reading: Reading, walk: _Walk) -> Iterator[Violation]:
+    for place, _, record in walk.story.records:
+        for event in record.events:
+            found = _step(reading, walk, event)
+            if found is not None:
+                yield Violation(found[0], reading.at_us(place), found[1], walk.story.job)
+            if isinstance(event, ev.JobFinished):
+                return  # what comes after it is no attempt, or wrong for a better reason
 
 
 def _step(reading: Reading, walk: _Walk, event: ev.AnyEvent) -> tuple[Invariant, str] | None:

@@ -40,7 +40,7 @@ def check_bound(
         but_not: Jobs of which something worse is known.
     """
     for story in reading.jobs.values():
-        if story.job in but_not or story.damaged or story.buried:
+        if story.job in but_not or story.damaged or story.buried or story.partition in reading.parked:
             continue
         due_us = max(reading.at_us(story.first_place), reading.history.faults_stopped_us) + bound_us
         if story.finished is None:
@@ -56,12 +56,20 @@ def _waits_for_person(job: Job) -> bool:
 
 
 def check_engines(reading: Reading) -> Iterator[Violation]:
-    """Check I30: an engine ends because it is stopped or killed, or loses its partition or, in a fault, its parts."""
+    """Check I30: an engine ends because it is stopped or killed, or loses its partition or, in a fault, its parts.
+
+    Or its partition is quarantined, which needs three adoptions running that came to nothing (R27).
+    """
     calm_us = reading.history.faults_stopped_us + _GRACE_US
     for place in reading.places[ln.EngineEnded]:
         line = reading.lines[place]
         assert isinstance(line, ln.EngineEnded)
-        if line.how == "failed" or (line.how == "unavailable" and line.at_us > calm_us):
+        is_late = line.how == "unavailable" and line.at_us > calm_us
+        if (
+            line.how == "failed"
+            or is_late
+            or (line.how == "quarantined" and place not in reading.quarantines)
+        ):
             text = f"engine {line.engine} ends, {line.how}: {line.detail}"
             yield Violation(Invariant.ENGINES, line.at_us, text)
 
@@ -119,9 +127,9 @@ def check_producers(reading: Reading, jobs: Mapping[JobId, Job]) -> Iterator[Vio
     for wait in reading.history.final.armed:
         armed[wait.job, wait.key].append(wait)
     for job in jobs.values():
-        if not job.is_open:
-            continue
         story = reading.jobs[job.id]
+        if not job.is_open or story.partition in reading.parked:
+            continue
         owner = reading.owners.get(story.partition, "")
         if job.status is JobStatus.PROCESSING and not job.waits:
             yield Violation(

@@ -79,7 +79,7 @@ def _forgotten(line: ln.ResponseSettled | ln.ResponseAcked, place: int, attempt:
             return ""
         what, is_kept = f"{line.kind!r} of {name}", line.kind in _KEPT
     else:
-        what, is_kept = f"the answer about {name}", line.verdict in {"recorded", "late"}
+        what, is_kept = f"the answer about {name}", False  # it does not say which word it answers
     if attempt.end is None or attempt.end_place > place:
         return f"{what} is acknowledged, no end of the attempt is stored"
     if attempt.assigned.bot is None or attempt.ended_by_word or not is_kept:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.model import events as ev
 from ee_core.model.ids import BotId, JobId, VisitId, WorkflowHash
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ee_core.model.workflow import Activity, Workflow
     from ee_core.simulation.history import History
 
+_FRUITLESS: Final = 3  # adoptions running that come to nothing before the next is refused (R27)
 AttemptKey = tuple[JobId, VisitId, int]
 
 
@@ -97,6 +98,8 @@ class Reading:
         works: All calls of activities, by their names; those that stand twice once.
         strays: Works whose attempt the journal does not know.
         owners: The engine that opened the newest epoch, by partition.
+        parked: Partitions that are quarantined at the end: an operator decides (R27).
+        quarantines: Places where an engine ended with its partition quarantined, and rightly.
     """
 
     def __init__(self, history: History) -> None:
@@ -108,6 +111,9 @@ class Reading:
         self.works: dict[str, Work] = {}
         self.strays: list[Work] = []
         self.owners: dict[int, str] = {}
+        self.parked: set[int] = set()
+        self.quarantines: set[int] = set()
+        self._fruitless: dict[int, int] = defaultdict(int)  # adoptions that came to nothing, by partition
         self._running: dict[str, list[Work]] = defaultdict(list)  # by process life
         self._activities: dict[tuple[WorkflowHash, str], Activity | None] = {}
         self._read()
@@ -139,8 +145,8 @@ class Reading:
             ln.EffectDone: self._effect,
             ln.ActivityEnded: self._finish,
             ln.BotEnded: lambda place, line: self._process_ended(place, line.instance),
-            ln.EngineEnded: lambda place, line: self._process_ended(place, line.engine),
-            ln.PartitionOpened: lambda _, line: self.owners.update({line.partition: line.engine}),
+            ln.EngineEnded: self._engine_ended,
+            ln.PartitionOpened: self._open,
         }
         for place, line in enumerate(self.lines):
             self.places[type(line)].append(place)
@@ -151,6 +157,23 @@ class Reading:
             work
         ) in self.works.values():  # a work may begin before its record is stored, which is what is wrong then
             self._attach(work)
+
+    def _open(self, _place: int, line: ln.PartitionOpened) -> None:
+        self.owners[line.partition] = line.engine
+        self.parked.discard(line.partition)
+        self._fruitless[line.partition] += 1
+
+    def _engine_ended(self, place: int, line: ln.EngineEnded) -> None:
+        self._process_ended(place, line.engine)
+        for partition, owner in self.owners.items():
+            if owner != line.engine:
+                continue
+            if line.how == "stopped":
+                self._fruitless[partition] = 0
+            elif line.how == "quarantined":
+                self.parked.add(partition)
+                if self._fruitless[partition] > _FRUITLESS:
+                    self.quarantines.add(place)
 
     def _start(self, place: int, line: ln.ActivityStarted) -> None:
         if line.work not in self.works:
@@ -178,6 +201,7 @@ class Reading:
                 work.end_place = place
 
     def _commit(self, place: int, line: ln.Committed) -> None:
+        self._fruitless[line.partition] = 0
         for record in line.records:
             story = self._story(record.job, place, line.partition)
             story.records.append((place, line.engine, record))

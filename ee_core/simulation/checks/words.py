@@ -19,6 +19,7 @@ _SAID_LOST: Final = frozenset(
     {"lost", "stopped", "wrong_ledger"}
 )  # reasons of a loss that are words of the bot
 _RESTS: Final = frozenset({"succeeded", "failed", "stopped", "lost", "stale", "wrong_ledger", "idle"})
+_RESULTS: Final = frozenset({"succeeded", "failed"})
 _WORKS: Final = frozenset({"accepted", "heartbeat", "succeeded", "failed"})  # said by who has begun
 
 
@@ -93,7 +94,7 @@ def _commit(reading: Reading, said: _Said, place: int, line: ln.Committed) -> It
             if attempt is None:
                 continue
             if isinstance(event, ev.AttemptAssigned):
-                found = _grant(said, place, attempt)
+                found = _grant(reading, said, place, attempt)
             elif isinstance(event, ev.BotDrained | ev.BotQuarantined):
                 found = _drained(said, place, attempt, event)
             elif not is_operated or isinstance(event, ev.LateResponse):
@@ -109,16 +110,16 @@ def _attempt_of(reading: Reading, record: ev.Record, event: ev.AnyEvent) -> Atte
     return reading.attempts.get((record.job, visit, number)) if visit and number else None
 
 
-def _grant(said: _Said, place: int, attempt: Attempt) -> tuple[Invariant, str] | None:
+def _grant(reading: Reading, said: _Said, place: int, attempt: Attempt) -> tuple[Invariant, str] | None:
     """Judge an assignment: the bot has answered the claim of its lease, and does nothing else (I22)."""
     bot, fence = attempt.assigned.bot, attempt.assigned.fence
     if bot is None or fence is None or attempt.place != place:
         return None
     pending, seated = said.pending[bot], said.seated[bot]
-    for key in [
-        name for name, one in seated.items() if _is_recorded(one, place) or not _is_one_lease(one, attempt)
-    ]:
-        del seated[key]
+    for name, one in tuple(seated.items()):
+        is_damaged = reading.jobs[name[0]].damaged
+        if _is_recorded(one, place, is_damaged=is_damaged) or not _is_one_lease(one, attempt):
+            del seated[name]
     others = [name for name, one in pending.items() if _is_older(one, attempt)] or list(seated)
     for key in others:
         pending.pop(key, None)
@@ -146,8 +147,10 @@ def _is_one_lease(one: Attempt, attempt: Attempt) -> bool:
     return first is not None and second is not None and first.lease == second.lease
 
 
-def _is_recorded(one: Attempt, place: int) -> bool:
+def _is_recorded(one: Attempt, place: int, *, is_damaged: bool) -> bool:
     """Whether it is durable that the bot no longer does an attempt (R9: freed after the response is durable)."""
+    if is_damaged:
+        return True  # its end may stand in the record that cannot be read
     if one.end is None or one.end_place > place:
         return False
     if one.ended_by_word or isinstance(one.end, ev.IncidentOpened):
@@ -222,7 +225,8 @@ def _is_equal(word: ln.BotSaid | ln.ActivityEnded, event: ev.AnyEvent) -> bool:
         case ev.AttemptFailed():
             return word.error == event.error
         case ev.LateResponse():
-            return bool(word.output == event.output) and word.error == event.error
+            # why a bot stopped is told for people, and not judged
+            return event.kind not in _RESULTS or (word.output == event.output and word.error == event.error)
         case _:
             return True
 
