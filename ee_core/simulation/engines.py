@@ -17,6 +17,7 @@ from ee_core.simulation.faulty_lock import FaultyLock
 from ee_core.simulation.life import Life
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
     from ee_core.contracts.catalogue import CatalogueEntry
@@ -160,14 +161,19 @@ def _is_unavailable(error: BaseException) -> bool:
     """Say whether all that went wrong is that a part was not to be reached, and may be again."""
     if isinstance(error, BaseExceptionGroup):
         return all(_is_unavailable(each) for each in error.exceptions)
-    cause = error.__cause__
-    is_retryable = isinstance(error, EngineError) and error.retryable
-    return is_retryable or (cause is not None and _is_unavailable(cause))
+    return any(isinstance(each, EngineError) and each.retryable for each in _causes(error))
 
 
 def _is_conflict(error: BaseException) -> bool:
     """Say whether another engine has the partition."""
     if isinstance(error, BaseExceptionGroup):
         return any(_is_conflict(each) for each in error.exceptions)
-    cause = error.__cause__
-    return isinstance(error, JournalConflictError) or (cause is not None and _is_conflict(cause))
+    return any(isinstance(each, JournalConflictError) for each in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came from; not the group that it was found in, which names it in turn."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, BaseExceptionGroup):
+        yield cause
+        cause = cause.__cause__

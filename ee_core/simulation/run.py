@@ -43,7 +43,8 @@ class Run:
     hits: Mapping[Fault, int]
     waits_hit: Mapping[tuple[Fault, str], int]  # faults while there was a wait of a kind
     events: Mapping[str, int]
-    steps: int  # of the loop
+    commits: int
+    steps: int  # of the engines that `ProcessLoop.strike_at` watched
 
 
 def simulate(seed: int) -> History:
@@ -66,7 +67,7 @@ def carry_out(plan: Plan, *, prepare: Callable[[World, ProcessLoop], None] = lam
         world = World(plan)
         prepare(world, loop)
         async with world:
-            return await _play(world)
+            return await _play(world, loop)
 
     with _quiet(), asyncio.Runner(loop_factory=lambda: loop) as runner:
         run = runner.run(play())
@@ -75,7 +76,7 @@ def carry_out(plan: Plan, *, prepare: Callable[[World, ProcessLoop], None] = lam
     return run
 
 
-async def _play(world: World) -> Run:
+async def _play(world: World, loop: ProcessLoop) -> Run:
     plan = world.plan
     for job in plan.jobs:
         world.clients.begin(job)
@@ -98,7 +99,8 @@ async def _play(world: World) -> Run:
         hits=Counter(world.faults.hits_by),
         waits_hit=dict(world.waits_hit),
         events=dict(world.recorder.events),
-        steps=0,
+        commits=len(world.store.partitions[0].commits),
+        steps=loop.steps,
     )
 
 

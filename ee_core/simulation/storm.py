@@ -72,10 +72,7 @@ class Storm:
 
         def burn(life: Life) -> None:
             world.disk.before_commit = world.disk.after_commit = lambda life: None
-            engine = next(engine for engine in world.engines if engine.life is life)
-            life.is_dead = True
-            world.rest(engine, stroke.for_s)
-            self._life.start(engine.kill())
+            world.crash(life, stroke.for_s)
 
         return burn
 

@@ -90,9 +90,9 @@ class World:
     ) -> None:
         self.faults.calm()
         self.network.come_up()
-        for life in (*(engine.life for engine in self.engines), *(bot.life for bot in self.bots.values())):
-            await life.kill()
-        for life in (self.clients.life, self.nature):
+        # nature first: the supervisor would start again what dies
+        lives = [self.nature, self.clients.life, *(engine.life for engine in self.engines)]
+        for life in (*lives, *(bot.life for bot in self.bots.values())):
             await life.kill()
         await self.broker.close()
         for bot in self.bots.values():
@@ -121,6 +121,13 @@ class World:
         self.engines.append(engine)
         engine.start()
         return engine
+
+    def crash(self, life: Life, rest_s: float = 0.0) -> None:
+        """Let an engine die in the middle of whatever it does; returns at once."""
+        engine = next(engine for engine in self.engines if engine.life is life)
+        life.is_dead = True
+        self.rest(engine, rest_s)
+        self.nature.start(engine.kill())
 
     def _adopted_in_vain(self) -> int:
         """Return how many engines in a row came to nothing."""
