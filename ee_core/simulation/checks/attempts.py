@@ -92,7 +92,9 @@ def _step(reading: Reading, walk: _Walk, event: ev.AnyEvent) -> tuple[Invariant,
             tries.end, tries.is_due, tries.is_wanted = "lost", False, False
         case ev.AssignmentVoided():
             _tries(reading, walk, event.visit).end = "voided"
-        case ev.AttemptSucceeded() | ev.VisitCancelled():
+        case ev.AttemptSucceeded():
+            return _succeeded(_tries(reading, walk, event.visit), event)
+        case ev.VisitCancelled():
             _tries(reading, walk, event.visit).end = "over"
         case ev.RetryDue():
             _tries(reading, walk, event.visit).is_due = True
@@ -146,6 +148,16 @@ def _has_reason(tries: _Tries) -> bool:
     if tries.end == "lost" and tries.activity is not None and not tries.was_wanted:
         return tries.is_due and tries.lost < tries.activity.lost_attempts
     return tries.end in {"failed", "lost"} and tries.is_due
+
+
+def _succeeded(tries: _Tries, event: ev.AttemptSucceeded) -> tuple[Invariant, str] | None:
+    was_open, tries.end = tries.end == "", "over"
+    if was_open or event.by:
+        return None
+    return (
+        Invariant.REASONS,
+        f"{event.visit}/{event.attempt} succeeds by the bot's word, and had ended before",
+    )
 
 
 def _failed(tries: _Tries, event: ev.AttemptFailed) -> tuple[Invariant, str] | None:

@@ -117,6 +117,9 @@ def _names(reading: Reading) -> Iterator[Violation]:
 def _asked(reading: Reading) -> Iterator[Violation]:
     wanted: set[tuple[str, str]] = set()  # kind and job; of an operate its action
     nameless: set[str] = set()  # keys of commands without an id
+    named = {
+        line.job for line in reading.lines if isinstance(line, ln.CommandSent) and line.kind == "execute"
+    }
     for line in reading.lines:
         if isinstance(line, ln.CommandSent):
             if line.job is None:
@@ -126,12 +129,12 @@ def _asked(reading: Reading) -> Iterator[Violation]:
         elif isinstance(line, ln.Committed):
             for record in line.records:
                 for event in record.events:
-                    if not _is_asked(record.job, event, wanted, is_open=bool(nameless)):
+                    if not _is_asked(
+                        record.job, event, wanted, is_open=bool(nameless) and record.job not in named
+                    ):
                         text = f"{type(event).__name__}, which nobody had asked for"
                         yield Violation(Invariant.ONE_JOB, line.at_us, text, record.job)
-    unnamed = [
-        job for job, story in reading.jobs.items() if story.accepted and ("execute", job) not in wanted
-    ]
+    unnamed = [job for job, story in reading.jobs.items() if story.accepted and job not in named]
     if len(unnamed) > len(nameless):
         text = f"{len(unnamed)} jobs with ids of the engine's, {len(nameless)} commands without an id"
         yield Violation(Invariant.ONE_JOB, reading.history.ended_us, text, unnamed[-1])

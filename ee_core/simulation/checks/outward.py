@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ee_core.model import events as ev
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 # Words that end an attempt, so that a record must follow; the others are the Reactor's, or an incident.
 _ENDING: Final = frozenset({"succeeded", "failed", "stopped", "lost", "stale", "wrong_ledger"})
-_KEPT: Final = frozenset({"succeeded", "failed"})  # what must not be forgotten when it comes late (R17)
+_KEPT: Final = frozenset(
+    {"succeeded", "failed", "stopped", "lost"}
+)  # what is recorded when it comes late (R17)
 
 
 def check_durable(reading: Reading) -> Iterator[Violation]:
@@ -89,29 +92,61 @@ def _forgotten(line: ln.ResponseSettled | ln.ResponseAcked, place: int, attempt:
 
 
 def check_leases(reading: Reading) -> Iterator[Violation]:
-    """Check I26: lease numbers rise with every holder, and a fence's lease is one that the lock gave to its engine."""
-    last: dict[BotId, ln.LeaseWritten] = {}
-    holders: dict[tuple[BotId, int], str | None] = {}
+    """Check I26: lease numbers rise with every holder, and a fence's lease is one that the lock gave to its engine.
+
+    It is held from when the bot has answered the claim of that lease, and assigned while it is held.
+    """
+    leases = _Leases({}, {}, {})
     for line in reading.lines:
         if isinstance(line, ln.LeaseWritten):
-            before = last.get(line.bot)
-            if before is not None and _falls(before, line):
-                text = f"lease {line.lease} of {line.holder} after {before.lease} of {before.holder}"
+            text = _written(leases, line)
+            if text:
                 yield Violation(Invariant.LEASES, line.at_us, text, bot=line.bot)
-            last[line.bot] = line
-            holders.setdefault((line.bot, line.lease), line.holder)
+        elif isinstance(line, ln.BotSaid) and line.bot is not None:
+            leases.claimed[line.bot] = max(leases.claimed.get(line.bot, 0), line.highest.lease)
+            if line.lease and (line.bot, line.lease) not in leases.holders:
+                text = f"the bot answers the claim of lease {line.lease}, which nobody was given"
+                yield Violation(Invariant.LEASES, line.at_us, text, bot=line.bot)
         elif isinstance(line, ln.Committed):
             for record in line.records:
                 for event in record.events:
-                    if (
-                        isinstance(event, ev.AttemptAssigned)
-                        and event.bot is not None
-                        and event.fence is not None
-                    ):
-                        holder = holders.get((event.bot, event.fence.lease))
-                        if holder != line.engine:
-                            text = f"{line.engine} assigns {event.bot} under lease {event.fence.lease} of {holder}"
-                            yield Violation(Invariant.LEASES, line.at_us, text, record.job, event.bot)
+                    text = (
+                        _assigned(leases, line.engine, event) if isinstance(event, ev.AttemptAssigned) else ""
+                    )
+                    if text:
+                        yield Violation(Invariant.LEASES, line.at_us, text, record.job)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leases:
+    """What is known of leases up to some line."""
+
+    last: dict[BotId, ln.LeaseWritten]
+    holders: dict[tuple[BotId, int], str | None]  # who was given a lease first
+    claimed: dict[BotId, int]  # the highest lease that a bot has seen
+
+
+def _written(leases: _Leases, line: ln.LeaseWritten) -> str:
+    before = leases.last.get(line.bot)
+    leases.last[line.bot] = line
+    leases.holders.setdefault((line.bot, line.lease), line.holder)
+    if before is not None and _falls(before, line):
+        return f"lease {line.lease} of {line.holder} after {before.lease} of {before.holder}"
+    if line.state == "held" and leases.claimed.get(line.bot, 0) < line.lease:
+        return f"lease {line.lease} is held, the bot has not answered its claim"
+    return ""
+
+
+def _assigned(leases: _Leases, engine: str, event: ev.AttemptAssigned) -> str:
+    if event.bot is None or event.fence is None:
+        return ""
+    lease, last = event.fence.lease, leases.last.get(event.bot)
+    holder = leases.holders.get((event.bot, lease))
+    if holder != engine:
+        return f"{engine} assigns {event.bot} under lease {lease} of {holder}"
+    if last is not None and last.lease == lease and last.state != "held":
+        return f"{engine} assigns {event.bot} under lease {lease}, which is {last.state}"
+    return ""
 
 
 def _falls(before: ln.LeaseWritten, line: ln.LeaseWritten) -> bool:

@@ -186,6 +186,8 @@ def _quoted(said: _Said, attempt: Attempt, event: ev.AnyEvent) -> tuple[Invarian
         case ev.AssignmentVoided():
             kinds = {"stale"}
         case ev.LateResponse():
+            if attempt.assigned.bot is None and event.kind not in _RESULTS:
+                return None  # the host's own word: it may stop work before the first step of its code
             kinds = {event.kind}
         case ev.AttemptLost() if event.why in _SAID_LOST:
             if (
