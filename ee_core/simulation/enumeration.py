@@ -71,7 +71,8 @@ def enumerate_steps(plan: Plan) -> Iterator[Case]:
 
 def _as_long_as(plan: Plan, base: Run) -> Plan:
     # no fault may come when the storm is over
-    return replace(plan, storm_s=(base.history.ended_us - base.history.faults_stopped_us) / 1_000_000)
+    took_us = base.history.ended_us - base.history.faults_stopped_us
+    return replace(plan, storm_s=took_us / 1_000_000 + 1.0)
 
 
 def _at_commit(number: int, mode: Mode) -> Prepare:
