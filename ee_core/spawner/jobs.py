@@ -222,6 +222,7 @@ class Jobs:
 
         Raises:
             NotFoundError: The job was never accepted.
+            JournalConflictError: Another engine drives it.
             EngineError: The partition is lost, or the job is parked.
         """
         driver = self._drivers.get(job)
@@ -234,8 +235,11 @@ class Jobs:
             return told
         if job in self.parked:
             raise self.parked[job]
-        if await self._journal.find_job(job) is None:
+        summary = await self._journal.find_job(job)
+        if summary is None:
             raise NotFoundError(f"job {job!r} is not known; see `eectl job list`")
+        if summary.open:
+            raise JournalConflictError(f"job {job!r} is open and not driven here: another engine has it")
         if not isinstance(fact, ResponseReceived):
             return Ignored("finished")
         async with self._recalling:

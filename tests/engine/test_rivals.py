@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ee_core.errors import EngineError, EngineStoppedError, JournalConflictError, JournalUnavailableError
+from ee_core.messages.jobs import Command
 from ee_core.model.facts import BotGranted, CancelCommanded, ResponseKind, ResponseReceived
 from ee_core.model.ids import Fence
 from ee_core.model.job import Job
@@ -131,6 +132,22 @@ async def test_an_engine_that_lost_its_partition_acknowledges_no_attempt_that_it
         assert (await second.jobs.tell(job, replace(answer, attempt=9))).reason == "unknown_attempt"
         await second.jobs.tell(job, replace(answer, kind=ResponseKind.SUCCEEDED))
         await w.finished(job)
+
+
+@virtual_time
+async def test_an_engine_that_lost_its_partition_calls_no_job_of_the_other_one_finished(world, one):
+    async with world() as w:
+        first = w.engine.engine
+        second = (await w.start()).engine
+        body = {"id": "j1", "workflow": one()}
+        await second.spawner.carry_out(Command.from_json({"job": "j1", "kind": "execute", "body": body}))
+
+        cancel = Command.from_json({"job": "j1", "kind": "cancel", "body": {"job": "j1"}})
+        with pytest.raises(JournalConflictError, match="another engine"):
+            await first.spawner.carry_out(cancel)
+
+        assert await second.spawner.carry_out(cancel) == "cancelled"
+        assert await first.spawner.carry_out(cancel) == "finished"
 
 
 @virtual_time
