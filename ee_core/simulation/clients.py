@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.client import Client
@@ -59,9 +60,9 @@ class Clients:
         """Cancel a job now."""
         self._life.start(self._cancel(job, 0.0))
 
-    def operate(self, find: Callable[[], list[str]]) -> None:
-        """Let a person look at incidents every few seconds; `find` says which jobs have some."""
-        self._life.start(self._operate(find))
+    def operate(self, find: Callable[[], list[str]], quarantined: Callable[[], list[str]]) -> None:
+        """Let a person look every few seconds at jobs with incidents, and at bots that are quarantined."""
+        self._life.start(self._operate(find, quarantined))
 
     async def _execute(self, plan: JobPlan, copy: int) -> None:
         await asyncio.sleep(plan.at_s)
@@ -101,11 +102,18 @@ class Clients:
 
     # -- the person --------------------------------------------------------------------------------------------
 
-    async def _operate(self, find: Callable[[], list[str]]) -> None:
+    async def _operate(self, find: Callable[[], list[str]], quarantined: Callable[[], list[str]]) -> None:
         while True:
             await asyncio.sleep(_LOOKS_S * self._chance.uniform(0.5, 1.5))
             for job in find():
                 await self._look_at(job)
+            for bot in quarantined():
+                await self._release(bot)
+
+    async def _release(self, bot: str) -> None:
+        question = QueryJobs(what="release_bot", bot=bot, reason="looked at it", who="ann")
+        with suppress(EngineError):  # without an answer it is asked again
+            await self._client.query(question)
 
     async def _look_at(self, job: str) -> None:
         try:

@@ -28,6 +28,7 @@ _RATES: Final = {
     Fault.SEND_UNKNOWN: 0.05,
 }
 _RATE: Final = 0.15  # of the others, at most
+_HEAVY: Final = 3.0  # times as much, now and then
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def draw(seed: int, *, shapes: Sequence[str] = (), faults: Sequence[Fault] = ())
     )
     # swarm: what is always on hides what shows only when the other things are off
     on = [fault for fault in (faults or Fault) if chance.random() < 0.5]
-    rates = {fault: _RATES.get(fault, _RATE) * chance.uniform(0.2, 1.0) for fault in on if fault in RATED}
+    rates = {fault: _draw_rate(chance, fault) for fault in on if fault in RATED}
     strokes = [
         _draw_stroke(chance, fault, bots, storm_s)
         for fault in on
@@ -127,8 +128,15 @@ def draw(seed: int, *, shapes: Sequence[str] = (), faults: Sequence[Fault] = ())
     )
 
 
+def _draw_rate(chance: random.Random, fault: Fault) -> float:
+    heavy = _HEAVY if chance.random() < 0.15 else 1.0
+    return min(0.6, _RATES.get(fault, _RATE) * chance.uniform(0.2, 1.0) * heavy)
+
+
 def _draw_settings(chance: random.Random) -> dict[str, Any]:
     settings: dict[str, Any] = {"passivate_after_s": chance.choice((0.5, 5.0, 600.0))}
+    if chance.random() < 0.4:
+        settings["drain_timeout_s"] = chance.choice((3.0, 15.0))
     if chance.random() < 0.25:
         settings["max_open_jobs"] = 2
     return settings

@@ -80,7 +80,7 @@ async def _play(world: World, loop: ProcessLoop) -> Run:
     plan = world.plan
     for job in plan.jobs:
         world.clients.begin(job)
-    world.clients.operate(world.jobs_with_incidents)
+    world.clients.operate(world.jobs_with_incidents, world.quarantined_bots)
     await Storm(world).rage()
     await world.end_rivals()
     calm_us = world.recorder.now_us

@@ -30,6 +30,9 @@ def work(chance: random.Random, to: str, kind: str = "work", **keys: Any) -> dic
     elif draw < 0.24:
         node["timeout"] = {"heartbeat": "4s", "accept": "3s"}
     if chance.random() < 0.1:
+        script["fail"] = 1
+        node["retry"] = {"attempts": 3, "delay": chance.choice(("1s", "6s"))}
+    if chance.random() < 0.25:
         node["on_lost"] = chance.choice(
             ("ask", "retry", "incident") if kind in {"work", "scan"} else ("incident",)
         )
@@ -149,6 +152,14 @@ def repeatable(chance: random.Random) -> Nodes:
     return {"a": work(chance, "b", "scan"), "b": work(chance, "end", "scan"), "end": _END}
 
 
+def nested_joins(chance: random.Random) -> Nodes:
+    """A join that fires at its first token, and drops those that wait in another one."""
+    nodes: Nodes = {"fork": {"parallel": ["a", "b", "c"]}}
+    nodes |= {"a": work(chance, "both"), "b": work(chance, "both"), "c": work(chance, "first")}
+    nodes |= {"both": {"join": "all", "next": "first"}, "first": {"join": 1, "next": "last"}}
+    return nodes | {"last": work(chance, "end"), "end": _END}
+
+
 def _fork(chance: random.Random, join: Any, names: tuple[str, ...]) -> Nodes:
     nodes: Nodes = {"fork": {"parallel": list(names)}}
     nodes |= {name: work(chance, "join") for name in names}
@@ -173,6 +184,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
         in_house,
         same_bot,
         repeatable,
+        nested_joins,
     )
 }
 

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 from typing import TYPE_CHECKING, Final, Self
 
+from ee_core.contracts.lock import LeaseState
 from ee_core.local.broker import MemoryBroker
 from ee_core.local.lock_table import LockTable
 from ee_core.messages.subjects import Subjects
@@ -168,6 +169,10 @@ class World:
     def jobs_with_incidents(self) -> list[str]:
         """The jobs that a person has to look at."""
         return [job for job, row in self.store.summaries.items() if row.incidents]
+
+    def quarantined_bots(self) -> list[str]:
+        """The bots that a person has to look at."""
+        return [record.bot for record in self.table.records() if record.state is LeaseState.QUARANTINED]
 
     def _note(self, fault: Fault, about: str) -> None:
         self.recorder.fault(fault.line_kind, about, fault.value)
