@@ -231,3 +231,22 @@ async def test_a_job_keeps_the_content_it_was_accepted_with_when_its_file_change
 
         await w.finished(job, "succeeded")
         await w.finished(await w.submit("changing"), "failed")
+
+
+@virtual_time
+async def test_r25_the_same_text_with_other_bindings_is_another_content(world):
+    nodes = [
+        {"id": "1", "type": "Start", "pointers": [{"pointsTo": "2"}]},
+        {"id": "2", "type": "Activity", "activityId": "a-77", "pointers": [{"pointsTo": "3"}]},
+        {"id": "3", "type": "End"},
+    ]
+    async with world() as w:
+        contents = []
+        for output in (1, 2):
+            bindings = {"a-77": {"activity": "fetch", "with": {"output": output}}}
+            job = await w.submit(nodes, bindings=bindings)
+            await w.finished(job)
+            assert [event.output for event in w.find(job, "AttemptSucceeded")] == [output]
+            contents += [event.workflow for event in w.find(job, "JobAccepted")]
+
+        assert len(set(contents)) == 2

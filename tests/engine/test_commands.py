@@ -72,12 +72,38 @@ async def test_r26_a_command_without_id_that_is_delivered_again_is_the_same_job(
 
 
 @virtual_time
+async def test_r26_a_command_without_id_whose_acknowledgement_was_lost_is_the_same_job(world, quick):
+    async with world(engine=False) as w:
+
+        def cut_after_the_command(subject, body):
+            w.net.down = w.net.down or subject.startswith("jobs.command.")
+            return 1
+
+        w.net.copies = cut_after_the_command
+        await w.send("jobs.execute", w.command(quick))
+        await w.start()
+        await w.until(lambda: w.net.down)
+        w.net.copies = lambda subject, body: 1
+        await asyncio.sleep(1)
+        w.net.down = False
+        await w.restart()
+
+        await w.until(lambda: len(w.published("jobs.command.")) == 2)
+        await w.until(lambda: w.store.summaries)
+        (job,) = w.store.summaries
+        await w.finished(job)
+        await asyncio.sleep(5)
+        assert list(w.store.summaries) == [job]
+
+
+@virtual_time
 async def test_two_commands_without_ids_are_two_jobs(world, quick):
     async with world() as w:
-        jobs = {await w.submit(quick), await w.submit(quick)}
+        for _ in range(2):
+            await w.send("jobs.execute", w.command(quick))
 
-        assert len(jobs) == 2
-        for job in jobs:
+        await w.until(lambda: len(w.store.summaries) == 2)
+        for job in w.store.summaries:
             await w.finished(job)
 
 

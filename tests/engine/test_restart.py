@@ -214,6 +214,24 @@ async def test_a_clean_stop_records_nothing_and_leaves_a_working_bot_alone(world
 
 
 @virtual_time
+async def test_a_time_to_accept_starts_anew_with_grace_after_a_restart(world, one):
+    async with world() as w:
+        puppet = await w.puppet()
+        job = await w.submit(one(timeout={"accept": "5s"}))
+        request = await puppet.request()
+        await asyncio.sleep(4)
+        await w.restart()
+        await asyncio.sleep(8)
+
+        await puppet.answer(request, "accepted")
+        await asyncio.sleep(4)
+
+        assert not w.find(job, "AttemptLost")
+        await puppet.answer(request, "succeeded")
+        await w.finished(job)
+
+
+@virtual_time
 async def test_a_drain_of_a_finished_job_goes_on_after_a_restart(world, one):
     async with world() as w:
         puppet = await w.puppet()

@@ -38,6 +38,9 @@ def test_r28_an_incident_that_is_closed_is_not_answered(stage):
 
     assert stage.answer(Choice.FAIL) == Ignored("incident_closed")
     assert stage.answer(Choice.FAIL, "i7") == Ignored("incident_closed")
+    stage.silence("a#1")
+    assert list(stage.job.incidents) == ["i2"]
+    assert stage.answer(Choice.FAIL) == Ignored("incident_closed")
 
 
 @pytest.mark.parametrize("choice", [Choice.FIRE_JOIN, Choice.TAKE_RESULT])
