@@ -81,6 +81,7 @@ class Life:
             if not task.cancelled():
                 task.exception()  # whatever it died of
         self._tasks.clear()
+        _loop().forget(self)
 
     def pause(self) -> None:
         """Let it stand still: nothing of it runs until `resume`, however much time passes."""
@@ -121,6 +122,7 @@ class ProcessLoop(VirtualLoop):
         super().__init__(seed)
         self.steps = 0
         self._paused: dict[Life, list[asyncio.Handle]] = {}
+        self._gone: set[Life] = set()  # whose timers may still come
         self._watched: Callable[[Life], bool] | None = None
         self._strike_step = 0
         self._strike: Callable[[], object] | None = None
@@ -142,6 +144,10 @@ class ProcessLoop(VirtualLoop):
         """Let go what was kept back, in its order."""
         self._ready.extend(self._paused.pop(life, ()))
 
+    def forget(self, life: Life) -> None:
+        """Drop what still comes of a process that is dead."""
+        self._gone.add(life)
+
     def strike_at(self, step: int, watched: Callable[[Life], bool], strike: Callable[[], object]) -> None:
         """Call `strike` right before the n-th callback, from 1, of processes that are watched."""
         self.steps, self._strike_step, self._watched, self._strike = 0, step, watched, strike
@@ -149,7 +155,7 @@ class ProcessLoop(VirtualLoop):
     def _process_events(self, event_list: Sequence[object]) -> None:
         super()._process_events(event_list)
         self._check_progress()
-        if self._paused:
+        if self._paused or self._gone:
             self._keep_back()
         if self._watched is not None:
             self._count(self._watched)
@@ -166,8 +172,11 @@ class ProcessLoop(VirtualLoop):
         handles = list(self._ready)
         self._ready.clear()
         for handle in handles:
-            kept = self._paused.get(_life_of(handle))  # type: ignore[arg-type]  # None is never a key
-            (self._ready if kept is None else kept).append(handle)
+            life = _life_of(handle)
+            if life is None:
+                self._ready.append(handle)
+            elif life not in self._gone:
+                self._paused.get(life, self._ready).append(handle)
 
     def _count(self, watched: Callable[[Life], bool]) -> None:
         for place, handle in enumerate(self._ready):
