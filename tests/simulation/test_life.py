@@ -73,7 +73,9 @@ def test_what_is_done_outside_goes_on_while_the_process_stands_still():
         await asyncio.sleep(0.5)
         life.pause()
         await asyncio.sleep(5)
-        return list(rang)
+        seen = list(rang)
+        await life.kill()
+        return seen
 
     assert run(play()) == ["outside"]
 
