@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ee_core.simulation.world import World
 
 Mode = Literal["before", "after", "answer_lost"]
+_RECOVERY_S: Final = 5.0
 MODES: Final[tuple[Mode, ...]] = ("before", "after", "answer_lost")
 Prepare = Callable[["World", "ProcessLoop"], None]
 
@@ -69,6 +70,15 @@ def enumerate_steps(plan: Plan) -> Iterator[Case]:
         yield Case(f"before step {step} of {base.steps}", long, _at_step(step))
 
 
+def enumerate_second_crashes(plan: Plan, step: int, most: int) -> Iterator[Case]:
+    """Yield cases in which the engine dies before a step, and the next one before each of its own first steps."""
+    base = carry_out(plan, prepare=_at_step(0))
+    long = _as_long_as(plan, base)
+    long = replace(long, storm_s=long.storm_s + _RECOVERY_S)
+    for again in range(1, most + 1):
+        yield Case(f"before step {step}, then before step {again} after it", long, _at_step(step, again))
+
+
 def _as_long_as(plan: Plan, base: Run) -> Plan:
     # no fault may come when the storm is over
     took_us = base.history.ended_us - base.history.faults_stopped_us
@@ -98,11 +108,13 @@ def _at_commit(number: int, mode: Mode) -> Prepare:
     return prepare
 
 
-def _at_step(step: int) -> Prepare:
+def _at_step(step: int, again: int = 0) -> Prepare:
     def prepare(world: World, loop: ProcessLoop) -> None:
         def strike() -> None:
             world.faults.note(Fault.ENGINE_CRASH, world.engine.life.name)
             world.crash(world.engine.life)
+            if again and world.engine.life.name == "engine-1":
+                loop.strike_at(again, lambda life: life.name == "engine-2", strike)
 
         loop.strike_at(step, lambda life: life.name == "engine-1", strike)
 

@@ -33,9 +33,10 @@ def work(chance: random.Random, to: str, kind: str = "work", **keys: Any) -> dic
         script["fail"] = 1
         node["retry"] = {"attempts": 3, "delay": chance.choice(("1s", "6s"))}
     if chance.random() < 0.25:
-        node["on_lost"] = chance.choice(
-            ("ask", "retry", "incident") if kind in {"work", "scan"} else ("incident",)
-        )
+        has_bot = kind in {"work", "scan"}
+        node["on_lost"] = chance.choice(("ask", "ask", "retry", "incident") if has_bot else ("incident",))
+        if node["on_lost"] == "ask":
+            node["timeout"] = node.get("timeout", {}) | {"accept": "3s", "heartbeat": "4s", "ask": "2s"}
     return node | keys
 
 

@@ -5,7 +5,13 @@ import itertools
 import pytest
 
 from ee_core.simulation.checker import check
-from ee_core.simulation.enumeration import MODES, enumerate_commits, enumerate_steps, plan_for
+from ee_core.simulation.enumeration import (
+    MODES,
+    enumerate_commits,
+    enumerate_second_crashes,
+    enumerate_steps,
+    plan_for,
+)
 from ee_core.simulation.lines import Committed, FaultInjected
 from ee_core.simulation.run import carry_out
 from ee_core.simulation.shapes import SHAPES, write
@@ -20,12 +26,12 @@ def plan(name):
     return plan_for(write(name, 0))
 
 
-def hold(case):
+def hold(case, crashes=1):
     run = case.run()
 
     assert [str(violation) for violation in check(run.history)] == [], case.name
     assert run.events["JobFinished"] == 1, case.name
-    assert sum(run.hits.values()) == 1, case.name
+    assert sum(run.hits.values()) == crashes, case.name
 
 
 def sample(cases, count):
@@ -55,6 +61,21 @@ def test_a_crash_between_two_steps_loses_nothing_and_repeats_nothing(name):
 def test_a_crash_in_any_place_loses_nothing_and_repeats_nothing(name):
     for case in itertools.chain(enumerate_commits(plan(name)), enumerate_steps(plan(name))):
         hold(case)
+
+
+@pytest.mark.parametrize("name", ["chain", "any_worker"])
+def test_a_crash_while_another_is_recovered_from_loses_nothing_and_repeats_nothing(name):
+    for case in sample(enumerate_second_crashes(plan(name), 60, 50), SAMPLE):
+        hold(case, crashes=2)
+
+
+@pytest.mark.enumeration
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["chain", "fork_all", "any_worker", "same_bot", CANCELLED])
+def test_a_crash_in_any_place_of_a_recovery_loses_nothing_and_repeats_nothing(name):
+    for step in range(20, 200, 20):
+        for case in enumerate_second_crashes(plan(name), step, 50):
+            hold(case, crashes=2)
 
 
 def commits_before_the_fault(run):
