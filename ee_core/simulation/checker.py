@@ -26,11 +26,11 @@ but the history's. What it finds are violations of these invariants:
 | I19 | An attempt after the first follows a recorded failure, void, loss or decision, within the policy |
 | I20 | A word that a record quotes was said by that bot of that attempt; a success has the output that the activity gave |
 | I21 | A drain ends by the bot's word, or in quarantine, which the lock's record says first; time alone ends none |
-| I22 | A bot is assigned only when it has answered the claim of its lease, and does and may do nothing else |
+| I22 | A bot is assigned only when it does nothing else and may do nothing else, by a word that is durable |
 | I23 | What is recorded as never started, or as ended, is really not done from then on |
 | I24 | Durable before act: requests and events for observers say what is stored |
 | I25 | A bot's word is acknowledged only after the record of it, or of another end; a late one is kept |
-| I26 | Lease numbers rise with every holder, and an assignment's lease is one that the lock gave to its engine |
+| I26 | Lease numbers rise with every holder; a lease is held when the bot has answered its claim, and a bot assigned under a lease that the lock gave to that engine and that is held |
 | I27 | Every accepted job ends within a bound after faults have stopped, or waits for a person |
 | I28 | Every wait of an open job is armed once and has a living producer: no silent hang |
 | I29 | Nothing outlives its reason: no seat, wait, timer, task, row, message or incident |
@@ -136,9 +136,10 @@ def _end(reading: Reading, found: list[Violation], bound_us: int) -> Iterator[Vi
     jobs: dict[JobId, Job] = {}
     replayed = list(replaying.replay(reading, bad, jobs))
     yield from replayed
-    hanging = list(ending.check_producers(reading, jobs))
+    world = ending.World(reading)
+    hanging = list(ending.check_producers(reading, jobs, world))
     yield from hanging
-    yield from leftovers.check_left(reading, jobs)
+    yield from leftovers.check_left(reading, jobs, world)
     yield from ending.check_bound(reading, jobs, bound_us, bad | _jobs(replayed) | _jobs(hanging))
 
 

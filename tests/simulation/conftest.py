@@ -4,6 +4,8 @@ Nothing of the engine runs here: each line is written as the rules want it, so t
 rules and not against what the engine happens to do.
 """
 
+import re
+
 import pytest
 
 from ee_core.model import events as ev
@@ -239,6 +241,17 @@ class Tale:
             final=Final(**final),
         )
 
+    def end(self, *, hours=0, **final):
+        """Return the history: a last fault has been, and some hours have passed."""
+        self.add(ln.FaultInjected, kind=ln.FaultKind.CLOCK_JUMPED)
+        self.wait(hours * 3600)
+        return self.history(**final)
+
+    @staticmethod
+    def ending():
+        """Return the events that lead from the activity's end through `done` to the end of the job."""
+        return ending()
+
     def replayed(self, job):
         """Return a job as its records give it."""
         name = self.names[job]
@@ -456,3 +469,10 @@ def tale():
     begun.lease("ada", 100)
     begun.lease("bert", 101)
     return begun
+
+
+def pytest_generate_tests(metafunc):
+    """Give a test that wants one every lie of its module: the functions whose names begin with an invariant's id."""
+    if "told" in metafunc.fixturenames:
+        lies = {name: tell for name, tell in vars(metafunc.module).items() if re.match(r"i\d+_", name)}
+        metafunc.parametrize("told", lies.values(), ids=lies)

@@ -98,16 +98,22 @@ def _step(reading: Reading, walk: _Walk, event: ev.AnyEvent) -> tuple[Invariant,
             _tries(reading, walk, event.visit).end = "over"
         case ev.RetryDue():
             _tries(reading, walk, event.visit).is_due = True
-        case ev.IncidentOpened() if event.visit is not None:
-            walk.incidents[event.incident] = event.visit
-            if event.kind is ev.IncidentKind.CONFLICT:
-                _tries(reading, walk, event.visit).end = "conflict"
-        case ev.IncidentClosed(by=ev.Choice.RETRY) if event.incident in walk.incidents:
-            tries = _tries(reading, walk, walk.incidents[event.incident])
-            tries.is_wanted = tries.was_wanted = True
+        case ev.IncidentOpened() | ev.IncidentClosed():
+            _asked(reading, walk, event)
         case _:
             pass
     return None
+
+
+def _asked(reading: Reading, walk: _Walk, event: ev.IncidentOpened | ev.IncidentClosed) -> None:
+    if isinstance(event, ev.IncidentOpened):
+        if event.visit is not None:
+            walk.incidents[event.incident] = event.visit
+        if event.visit is not None and event.kind is ev.IncidentKind.CONFLICT:
+            _tries(reading, walk, event.visit).end = "conflict"
+    elif event.by == ev.Choice.RETRY and event.incident in walk.incidents:
+        tries = _tries(reading, walk, walk.incidents[event.incident])
+        tries.is_wanted = tries.was_wanted = True
 
 
 def _tries(reading: Reading, walk: _Walk, visit: VisitId) -> _Tries:

@@ -120,9 +120,8 @@ def _is_selected(bot: FinalBot, selector: BotSelector) -> bool:
     return all(bot.labels.get(name) == value for name, value in selector.labels.items())
 
 
-def check_producers(reading: Reading, jobs: Mapping[JobId, Job]) -> Iterator[Violation]:
+def check_producers(reading: Reading, jobs: Mapping[JobId, Job], world: World) -> Iterator[Violation]:
     """Check I28: an open job waits, and each of its waits is armed once, with somebody who lives and will bring the fact."""
-    world = World(reading)
     armed: dict[tuple[JobId, str], list[ArmedWait]] = defaultdict(list)
     for wait in reading.history.final.armed:
         armed[wait.job, wait.key].append(wait)

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 Found = tuple[str, "JobId | None", "FinalBot | None"]  # what is wrong, and with whom
 
 
-def check_left(reading: Reading, jobs: Mapping[JobId, Job]) -> Iterator[Violation]:
+def check_left(reading: Reading, jobs: Mapping[JobId, Job], world: World) -> Iterator[Violation]:
     """Check I29, of jobs whose replayed state is known."""
-    world = World(reading)
     ended_us = world.ended_us
     for text, job, bot in _all(reading, jobs, world):
         if job is None or job in jobs or job not in reading.jobs:

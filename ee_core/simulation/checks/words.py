@@ -32,7 +32,6 @@ class _Said:
             dict
         )  # that a bot may still work on
         self.seated: dict[BotId, dict[AttemptKey, Attempt]] = defaultdict(dict)  # whose end is not recorded
-        self.claimed: dict[BotId, int] = {}  # the highest lease that a bot has seen
         self.quarantined: dict[BotId, int] = {}  # place where its lock's record said so first
         self.rested: set[AttemptKey] = set()  # assigned attempts that the bot surely does not do
         self.results: dict[AttemptKey, list[ln.ActivityEnded]] = defaultdict(list)
@@ -63,7 +62,6 @@ def _hear(said: _Said, line: ln.BotSaid) -> None:
         said.words[key].append(line)
     if line.bot is None:
         return
-    said.claimed[line.bot] = max(said.claimed.get(line.bot, 0), line.highest.lease)
     pending = said.pending[line.bot]
     for other in [name for name, attempt in pending.items() if _disproves(line, key, attempt)]:
         del pending[other]
@@ -111,7 +109,7 @@ def _attempt_of(reading: Reading, record: ev.Record, event: ev.AnyEvent) -> Atte
 
 
 def _grant(reading: Reading, said: _Said, place: int, attempt: Attempt) -> tuple[Invariant, str] | None:
-    """Judge an assignment: the bot has answered the claim of its lease, and does nothing else (I22)."""
+    """Judge an assignment: the bot does nothing else, and that is durable (I22)."""
     bot, fence = attempt.assigned.bot, attempt.assigned.fence
     if bot is None or fence is None or attempt.place != place:
         return None
@@ -127,11 +125,6 @@ def _grant(reading: Reading, said: _Said, place: int, attempt: Attempt) -> tuple
     pending[attempt.key] = seated[attempt.key] = attempt
     if others:
         return Invariant.GRANTS, f"{bot} is assigned to {attempt.key}, and may still work on {others[0]}"
-    if said.claimed.get(bot, 0) < fence.lease:
-        return (
-            Invariant.GRANTS,
-            f"{bot} is assigned under lease {fence.lease}, and has not answered its claim",
-        )
     return None
 
 
