@@ -30,7 +30,7 @@ but the history's. What it finds are violations of these invariants:
 | I23 | What is recorded as never started, or as ended, is really not done from then on |
 | I24 | Durable before act: requests and events for observers say what is stored |
 | I25 | A bot's word is acknowledged only after the record of it, or of another end; a late one is kept |
-| I26 | Lease numbers rise with every holder; a lease is held when the bot has answered its claim, and a bot assigned under a lease that the lock gave to that engine and that is held |
+| I26 | Lease numbers rise with every holder; it is held only when the bot has answered its claim, and a bot is assigned only by the engine that was given the lease, and not before it is held |
 | I27 | Every accepted job ends within a bound after faults have stopped, or waits for a person |
 | I28 | Every wait of an open job is armed once and has a living producer: no silent hang |
 | I29 | Nothing outlives its reason: no seat, wait, timer, task, row, message or incident |

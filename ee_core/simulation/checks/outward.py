@@ -94,9 +94,9 @@ def _forgotten(line: ln.ResponseSettled | ln.ResponseAcked, place: int, attempt:
 def check_leases(reading: Reading) -> Iterator[Violation]:
     """Check I26: lease numbers rise with every holder, and a fence's lease is one that the lock gave to its engine.
 
-    It is held from when the bot has answered the claim of that lease, and assigned while it is held.
+    It is held from when the bot has answered the claim of that lease, and not assigned before.
     """
-    leases = _Leases({}, {}, {})
+    leases = _Leases({}, {}, {}, set())
     for line in reading.lines:
         if isinstance(line, ln.LeaseWritten):
             text = _written(leases, line)
@@ -124,12 +124,17 @@ class _Leases:
     last: dict[BotId, ln.LeaseWritten]
     holders: dict[tuple[BotId, int], str | None]  # who was given a lease first
     claimed: dict[BotId, int]  # the highest lease that a bot has seen
+    held: set[
+        tuple[BotId, int]
+    ]  # leases that were ever held: a commit may land after its lease was given back
 
 
 def _written(leases: _Leases, line: ln.LeaseWritten) -> str:
     before = leases.last.get(line.bot)
     leases.last[line.bot] = line
     leases.holders.setdefault((line.bot, line.lease), line.holder)
+    if line.state == "held":
+        leases.held.add((line.bot, line.lease))
     if before is not None and _falls(before, line):
         return f"lease {line.lease} of {line.holder} after {before.lease} of {before.holder}"
     if line.state == "held" and leases.claimed.get(line.bot, 0) < line.lease:
@@ -140,12 +145,12 @@ def _written(leases: _Leases, line: ln.LeaseWritten) -> str:
 def _assigned(leases: _Leases, engine: str, event: ev.AttemptAssigned) -> str:
     if event.bot is None or event.fence is None:
         return ""
-    lease, last = event.fence.lease, leases.last.get(event.bot)
+    lease = event.fence.lease
     holder = leases.holders.get((event.bot, lease))
     if holder != engine:
         return f"{engine} assigns {event.bot} under lease {lease} of {holder}"
-    if last is not None and last.lease == lease and last.state != "held":
-        return f"{engine} assigns {event.bot} under lease {lease}, which is {last.state}"
+    if (event.bot, lease) not in leases.held:
+        return f"{engine} assigns {event.bot} under lease {lease}, which was never held"
     return ""
 
 
