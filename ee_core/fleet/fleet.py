@@ -219,6 +219,13 @@ class Fleet:
         """Take in a bot's answer to a claim."""
         self._leases.answered(bot, response)
 
+    def saw_fence(self, bot: BotId, highest: Fence) -> None:
+        """Take in the highest fence that a bot names: of a lease above ours it would begin nothing that we send it."""
+        seat = self._seats.get(bot)
+        if seat is not None and seat.lease is not None and seat.lease.record.lease < highest.lease:
+            error = LockLostError(f"it has answered a claim of lease {highest.lease}: another engine has it")
+            self._spawn(self._leases.lose(seat, error), f"lose-{bot}")
+
     def is_strange(self, bot: BotId, occupant: Occupant) -> bool:
         """Say whether a bot that this engine has works on something that nobody here waits for."""
         seat = self._seats.get(bot)

@@ -111,7 +111,7 @@ class Reactor:
             requests=self.requests,
             env=env,
             tell=surroundings.tell,
-            claim_answered=fleet.claim_answered,
+            fleet=fleet,
         )
         self._contradictions = Contradictions(
             partition=partition,

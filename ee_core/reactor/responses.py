@@ -18,12 +18,12 @@ from ee_core.messages.subjects import check_token
 from ee_core.model.decide import Ignored
 from ee_core.model.events import Error
 from ee_core.model.facts import IdleProved, ResponseKind, ResponseReceived
-from ee_core.model.ids import BotId, JobId, VisitId
+from ee_core.model.ids import BotId, Fence, JobId, VisitId
 from ee_core.model.waits import WaitKey
 from ee_core.reactor.outbox import Letter
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Coroutine
 
     from ee_core.contracts.broker import Broker, Delivery
     from ee_core.contracts.env import Env
@@ -44,6 +44,16 @@ class TellAnyJob(Protocol):
         """Raises `NotFoundError` for a job that was never accepted."""
 
 
+class HearsBots(Protocol):
+    """Hears what a bot says of itself, not of an attempt."""
+
+    def claim_answered(self, bot: BotId, response: ActivityResponse) -> None:
+        """It has answered a claim."""
+
+    def saw_fence(self, bot: BotId, highest: Fence) -> None:
+        """It has refused a request, and says the highest fence that it has seen."""
+
+
 class Responses:
     """The one consumer of all responses of a partition."""
 
@@ -57,7 +67,7 @@ class Responses:
         requests: Requests,
         env: Env,
         tell: TellAnyJob,
-        claim_answered: Callable[[BotId, ActivityResponse], None],
+        fleet: HearsBots,
     ) -> None:
         self._broker = broker
         self._partition = partition
@@ -66,7 +76,7 @@ class Responses:
         self._requests = requests
         self._env = env
         self._tell = tell
-        self._claim_answered = claim_answered
+        self._fleet = fleet
 
     async def run(self) -> None:
         """Take responses until cancelled."""
@@ -90,9 +100,12 @@ class Responses:
             _log.warning("a response is set aside: %s", error, extra={"action": "response_refused"})
             return delivery.reject(str(error))
         if response.job is None or response.visit is None or response.attempt is None:
-            self._claim_answered(bot, response)
+            self._fleet.claim_answered(bot, response)
             return delivery.ack()
         kind = ResponseKind(response.kind)
+        if kind is ResponseKind.STALE:
+            # before the visit waits for a bot again: it would be given this one once more, and so on for ever
+            self._fleet.saw_fence(bot, Fence(*response.highest))
         if kind in _SIGNS_OF_LIFE:
             self._note(bot, response, kind)
             return delivery.ack()

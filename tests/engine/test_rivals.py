@@ -110,6 +110,21 @@ async def test_a_bot_that_another_engine_has_is_shown_as_locked(world, one):
 
 
 @virtual_time
+async def test_a_bot_that_answered_the_claim_of_another_engine_is_not_assigned_again_and_again(world, one):
+    async with world() as w:
+        bot = await w.bot()
+        await w.finished(await w.submit(one()))  # leased, and idle
+        ours = w.table.records()[0].lease
+        bot.ledger.claim(ours + 1)  # as after a take by an engine that saw ours as dead
+
+        job = await w.submit(one())
+
+        await w.finished(job)
+        assert w.events(job).count("AssignmentVoided") <= 2
+        assert w.table.records()[0].lease > ours + 1
+
+
+@virtual_time
 async def test_an_engine_that_lost_its_partition_acknowledges_no_attempt_that_it_does_not_know(world, one):
     async with world() as w:
         job = await w.submit(one())
