@@ -62,17 +62,32 @@ def carry_out(plan: Plan, *, prepare: Callable[[World, ProcessLoop], None] = lam
         VirtualLoopError: A process does not die, or nothing would ever happen again.
     """
     loop = ProcessLoop(None if plan.fifo else plan.seed)
+    standstills: list[str] = []
 
-    async def play() -> Run:
+    async def play() -> Run | None:
+        task = asyncio.current_task()
+        assert task is not None, "it runs as one"
+
+        def end(text: str) -> None:
+            standstills.append(text)
+            task.cancel()
+
+        loop.on_standstill = end
         world = World(plan)
         prepare(world, loop)
-        async with world:
-            return await _play(world, loop)
+        try:
+            async with world:
+                return await _play(world, loop)
+        except asyncio.CancelledError:
+            if not standstills:
+                raise
+            return None
 
     with _quiet(), asyncio.Runner(loop_factory=lambda: loop) as runner:
         run = runner.run(play())
-        if left := loop.pending_tasks():
-            raise VirtualLoopError(f"tasks are left: {left}")
+        left = loop.pending_tasks()
+    if run is None or left:
+        raise VirtualLoopError(standstills[0] if standstills else f"tasks are left: {left}")
     return run
 
 
