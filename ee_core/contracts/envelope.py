@@ -65,21 +65,27 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     """
     if not headers:
         return {}
+    length = 0
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or name.startswith("nats-"):
-            raise MessageError(
-                f"header {name!r} is not usable; use lower case, digits and '-', not 'nats-' first"
-            )
+        _check_header_name(name)
         if not _HEADER_VALUE.fullmatch(value):
             raise MessageError(
                 f"header {name!r} has the value {value!r}; use printable text without blanks at its ends"
             )
-    length = sum(len(name) + len(value) for name, value in headers.items())
+        length += len(name) + len(value)
     if length > MAX_HEADER_CHARS or len(headers) > MAX_HEADERS:
         raise MessageError(
             f"{len(headers)} headers have {length} characters; use at most {MAX_HEADERS} of {MAX_HEADER_CHARS} in all"
         )
     return dict(headers)
+
+
+@lru_cache(maxsize=1024)
+def _check_header_name(name: str) -> None:
+    if not _HEADER_NAME.fullmatch(name) or name.startswith("nats-"):
+        raise MessageError(
+            f"header {name!r} is not usable; use lower case, digits and '-', not 'nats-' first"
+        )
 
 
 def check_dedupe(key: str) -> str:

@@ -74,13 +74,7 @@ class WatchedBroker:
         self, channel: Channel, *, group: str, prefetch: int = 256
     ) -> AsyncIterator[AsyncIterator[Delivery]]:
         async with self._broker.consume(channel, group=group, prefetch=prefetch) as deliveries:
-            yield self._watch(deliveries)
-
-    async def _watch(self, deliveries: AsyncIterator[Delivery]) -> AsyncIterator[Delivery]:
-        async for delivery in deliveries:
-            outcome = MessageOutcome.RECEIVED if delivery.attempt == 1 else MessageOutcome.REDELIVERED
-            self._tell(delivery, outcome)
-            yield _WatchedDelivery(delivery, self._tell)
+            yield _WatchedDeliveries(deliveries, self._tell)
 
     def _tell(self, delivery: Delivery, outcome: MessageOutcome) -> None:
         subject = self._subjects.tail(delivery.subject)
@@ -96,6 +90,26 @@ class WatchedBroker:
 
     async def close(self) -> None:
         return None
+
+
+class _WatchedDeliveries:
+    """A consumer's iterator; no generator, which would be at its end once who waits for the next was cancelled [B18]."""
+
+    __slots__ = ("_deliveries", "_tell")
+
+    def __init__(
+        self, deliveries: AsyncIterator[Delivery], tell: Callable[[Delivery, MessageOutcome], None]
+    ) -> None:
+        self._deliveries = deliveries
+        self._tell = tell
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Delivery:
+        delivery = await self._deliveries.__anext__()
+        self._tell(delivery, MessageOutcome.RECEIVED if delivery.attempt == 1 else MessageOutcome.REDELIVERED)
+        return _WatchedDelivery(delivery, self._tell)
 
 
 class _WatchedDelivery:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.hookspecs import hookimpl
@@ -73,8 +74,13 @@ class CoreCounts:
 
     @hookimpl(trylast=True)
     def ee_on_message(self, direction: Direction, subject: str, size: int, outcome: MessageOutcome) -> None:
-        # the first two words say what a message is; the rest names bots, jobs and inboxes, which are without number
-        words = subject.split(".", 2)
-        key = (direction, outcome, words[0] if words[0] == "_INBOX" else ".".join(words[:2]))
+        key = (direction, outcome, _first_words(subject))
         self.messages[key] += 1
         self.message_bytes[key] += size
+
+
+@lru_cache(maxsize=4096)
+def _first_words(subject: str) -> str:
+    # the first two words say what a message is; the rest names bots, jobs and inboxes, which are without number
+    words = subject.split(".", 2)
+    return words[0] if words[0] == "_INBOX" else ".".join(words[:2])

@@ -97,7 +97,8 @@ def add_headers(
     """Return the headers that plugins add to a message; the core's own last, so that they stay."""
     merged: dict[str, str] = {}
     for answer in hooks.ask_all("ee_add_headers", subject=subject, job=job, visit=visit):
-        merged |= _check_headers(hooks, answer.plugin, answer.value)
+        is_ours = answer.plugin == CORE  # ids, which need no second look for each message
+        merged |= answer.value if is_ours else _check_headers(hooks, answer.plugin, answer.value)
     return merged
 
 
@@ -107,7 +108,7 @@ def _check_headers(hooks: HookCalls, plugin: str, headers: Mapping[str, str]) ->
     except (TypeError, ValueError):
         hooks.report(plugin, "ee_add_headers", f"answered {headers!r}, which is no mapping")
         return {}
-    good = {name: value for name, value in items if _is_header(name, value, core=plugin == CORE)}
+    good = {name: value for name, value in items if _is_header(name, value)}
     if len(good) < len(items):
         bad = sorted(repr(name) for name, _ in items if name not in good)
         hooks.report(plugin, "ee_add_headers", f"gave headers that are not allowed: {', '.join(bad)}")
@@ -119,9 +120,9 @@ def _is_name(name: str) -> bool:
     return _HEADER.fullmatch(name) is not None
 
 
-def _is_header(name: Any, value: Any, *, core: bool) -> bool:
+def _is_header(name: Any, value: Any) -> bool:
     if not isinstance(name, str) or not isinstance(value, str) or not _is_name(name):
         return False
-    if name.startswith(_CORE_HEADER) and not core:
+    if name.startswith(_CORE_HEADER):
         return False
     return len(value) <= _MAX_HEADER_VALUE and value.isprintable()

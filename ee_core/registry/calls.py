@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.errors import PluginError
@@ -15,7 +16,7 @@ from ee_core.registry.listing import HOOKS
 from ee_core.registry.loading import new_manager
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     import pluggy
 
@@ -41,6 +42,13 @@ class _Reported:
     more: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Implementation:
+    plugin: str
+    function: Callable[..., Any]
+    pick: Callable[[Mapping[str, object]], tuple[object, ...]]  # of all arguments those that it takes
+
+
 class HookCalls:
     """Calls the hooks of all plugins of the group ``ee.hooks``, and of the core.
 
@@ -52,7 +60,7 @@ class HookCalls:
     def __init__(self, env: Env, plugins: dict[str, object] | None = None) -> None:
         self._env = env
         self._manager = new_manager()
-        self._order: dict[str, tuple[pluggy.HookImpl, ...]] = {}
+        self._order: dict[str, tuple[_Implementation, ...]] = {}
         self._reported: dict[str, _Reported] = {}
         for name, plugin in reversed((plugins or {}).items()):  # pluggy asks last what was registered first
             self._manager.register(plugin, name=name)
@@ -80,8 +88,8 @@ class HookCalls:
             if answer is None:
                 continue
             if accept is None or accept(answer):
-                return Answer(implementation.plugin_name, answer)
-            self.report(implementation.plugin_name, hook, f"answered {answer!r}, which is not possible here")
+                return Answer(implementation.plugin, answer)
+            self.report(implementation.plugin, hook, f"answered {answer!r}, which is not possible here")
         return None
 
     def ask_or_raise(self, hook: str, /, **arguments: object) -> Answer | None:
@@ -91,9 +99,9 @@ class HookCalls:
             PluginError: A plugin raised; its name is in the message, its exception is chained.
         """
         for implementation in self._implementations(hook):
-            name = implementation.plugin_name
+            name = implementation.plugin
             try:
-                answer = implementation.function(*[arguments[key] for key in implementation.argnames])
+                answer = implementation.function(*implementation.pick(arguments))
             except Exception as error:
                 raise PluginError(
                     f"plugin {name!r}: hook {hook} raised {type(error).__name__}: {error}",
@@ -107,15 +115,18 @@ class HookCalls:
     def ask_all(self, hook: str, /, **arguments: object) -> list[Answer]:
         """Ask everybody; those without an opinion are left out."""
         return [
-            Answer(implementation.plugin_name, answer)
+            Answer(implementation.plugin, answer)
             for implementation in self._implementations(hook)
             if (answer := self._call(hook, implementation, arguments)) is not None
         ]
 
     def tell_all(self, hook: str, /, **arguments: object) -> None:
         """Tell everybody."""
-        for implementation in self._implementations(hook):
-            self._call(hook, implementation, arguments)
+        for implementation in self._order.get(hook) or self._implementations(hook):
+            try:  # as `_call`; not by it, since each message and each event comes here
+                implementation.function(*implementation.pick(arguments))
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+                self._report_raised(hook, implementation, error)
 
     def report(self, plugin: str, hook: str, text: str, error: Exception | None = None) -> None:
         """Log what a plugin did wrong, unless that was done for this plugin within the last minute."""
@@ -135,19 +146,30 @@ class HookCalls:
             extra={"action": "hook_failed", "plugin": plugin, "hook": hook},
         )
 
-    def _implementations(self, hook: str) -> tuple[pluggy.HookImpl, ...]:
+    def _implementations(self, hook: str) -> tuple[_Implementation, ...]:
         found = self._order.get(hook)
         if found is None:
             caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
             # a plugin may say trylast too, so pluggy's order alone does not put the core last
             order = caller.get_hookimpls()[::-1]
             order.sort(key=lambda one: one.plugin_name == CORE)
-            found = self._order[hook] = tuple(order)
+            found = self._order[hook] = tuple(
+                _Implementation(one.plugin_name, one.function, _picker(one.argnames)) for one in order
+            )
         return found
 
-    def _call(self, hook: str, implementation: pluggy.HookImpl, arguments: dict[str, object]) -> Any:
+    def _call(self, hook: str, implementation: _Implementation, arguments: dict[str, object]) -> Any:
         try:
-            return implementation.function(*[arguments[name] for name in implementation.argnames])
+            return implementation.function(*implementation.pick(arguments))
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-            self.report(implementation.plugin_name, hook, f"raised {type(error).__name__}: {error}", error)
+            self._report_raised(hook, implementation, error)
             return None
+
+    def _report_raised(self, hook: str, implementation: _Implementation, error: Exception) -> None:
+        self.report(implementation.plugin, hook, f"raised {type(error).__name__}: {error}", error)
+
+
+def _picker(names: Sequence[str]) -> Callable[[Mapping[str, object]], tuple[object, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda arguments: tuple(arguments[name] for name in names)  # an itemgetter of one returns no tuple
