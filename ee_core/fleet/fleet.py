@@ -209,7 +209,8 @@ class Fleet:
             self._tell_workers()
             return
         seat = self._seat(BotId(hello.bot))
-        if seat.is_held and seat.ledger != hello.ledger:
+        presence = self.roster.find(seat.bot)
+        if seat.is_held and presence is not None and seat.ledger != presence.ledger:
             # another memory: what the claim's answer proved is proved no more
             seat.ledger = ""
             self._reclaim(seat)
@@ -303,7 +304,11 @@ class Fleet:
 
     def _is_usable(self, seat: Seat) -> bool:
         presence = self.roster.find(seat.bot)
-        return presence is not None and not presence.leaving and seat.bot not in self._quarantine
+        is_there = presence is not None and not presence.leaving
+        return is_there and seat.bot not in self._quarantine and not self._is_contested(seat.bot)
+
+    def _is_contested(self, bot: BotId) -> bool:
+        return self.roster.is_contested(bot, self._now_s())
 
     def _admits(self, needs: Requirement, seat: Seat) -> bool:
         presence = self.roster.find(seat.bot)
@@ -353,7 +358,8 @@ class Fleet:
                 continue
             if seat.condemned or seat.bot in self._quarantine:
                 continue
-            is_wanted = not presence.leaving and any(needs.admits(presence) for needs in wanted)
+            is_usable = not presence.leaving and not self._is_contested(presence.bot)
+            is_wanted = is_usable and any(needs.admits(presence) for needs in wanted)
             if seat.occupants or is_wanted:
                 seat.taking = True
                 self._spawn(self._leases.take(seat), f"lease-{seat.bot}")

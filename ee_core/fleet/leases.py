@@ -86,6 +86,7 @@ class Leases:
         self._on_change = on_change
         self._on_record = on_record
         self._key_until_s = float("inf")  # on the boot clock; after it the key may be gone
+        self._has_key = asyncio.Event()
         self._answers: dict[BotId, asyncio.Queue[ActivityResponse]] = {}
 
     def answered(self, bot: BotId, response: ActivityResponse) -> None:
@@ -157,6 +158,7 @@ class Leases:
 
     async def _lock_now(self, seat: Seat, floor: int) -> Lease:
         while True:
+            await self._has_key.wait()  # what is taken without it may be taken away at once
             try:
                 return await self._lock.take(
                     seat.bot, engine=self._engine, now_us=self._env.now(), floor=floor
@@ -176,12 +178,31 @@ class Leases:
             answer = await self._next_answer(queue, number)
             if answer is None:
                 continue
+            if not self._is_of_newest(seat, answer):
+                await asyncio.sleep(_CLAIM_REPEAT_S)
+                continue
             if answer.running is None or self._is_known(seat, answer):
                 return answer
             # it works on something nobody here waits for: let it stop, and ask again
             await self._stop(seat, answer)
             await asyncio.sleep(_CLAIM_REPEAT_S)
         return None
+
+    def _is_of_newest(self, seat: Seat, answer: ActivityResponse) -> bool:
+        """Refuse the word of a process that a newer one with the same id has followed."""
+        presence = self._roster.find(seat.bot)
+        if presence is None or answer.instance == presence.instance:
+            return True
+        _log.warning(
+            "the claim of bot %s was answered by instance %s with ledger %s, the newest that said hello is %s with %s",
+            seat.bot,
+            answer.instance,
+            answer.ledger,
+            presence.instance,
+            presence.ledger,
+            extra={"action": "claim_by_another", "bot": seat.bot},
+        )
+        return answer.instance not in presence.older
 
     async def _next_answer(
         self, queue: asyncio.Queue[ActivityResponse], number: int
@@ -322,7 +343,12 @@ class Leases:
 
     async def make_key(self) -> None:
         """Make the engine's key, before anything is taken under it; repeats until it is made."""
-        while not await self._renew():  # noqa: ASYNC110 - nobody tells when a server is back
+        while True:
+            try:
+                if await self._renew():
+                    return
+            except LockLostError:
+                continue  # an old one had expired, which is known; the next call makes it anew
             await asyncio.sleep(_KEY_REPEAT_S)
 
     async def keep_alive(self, on_lost: Callable[[], None]) -> None:
@@ -333,12 +359,16 @@ class Leases:
                 await self._renew()
             except LockLostError as error:
                 _log.error("the engine's key had expired: %s", error, extra={"action": "engine_key_lost"})
-                on_lost()
+                await self._make_anew(on_lost)
             if self._env.boottime_s() > self._key_until_s:
                 # nobody has told us, but others may have seen it go
                 _log.error("the engine's key was not renewed in time", extra={"action": "engine_key_lost"})
-                self._key_until_s = float("inf")
-                on_lost()
+                await self._make_anew(on_lost)
+
+    async def _make_anew(self, on_lost: Callable[[], None]) -> None:
+        self._has_key.clear()
+        on_lost()
+        await self.make_key()
 
     async def _renew(self) -> bool:
         # counted from before the request was sent, on a clock that runs through suspend
@@ -349,6 +379,7 @@ class Leases:
             _log.warning("the engine's key was not renewed: %s", error, extra={"action": "engine_key_late"})
             return False
         self._key_until_s = asked_s + TTL_S
+        self._has_key.set()
         return True
 
 

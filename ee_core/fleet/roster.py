@@ -2,10 +2,15 @@
 
 A presence is a guess that fades: it says who may be asked, never who is idle. What a bot really does is proved by
 its answer to a claim (`ee_core.fleet.leases`).
+
+Two processes under one bot id: on one machine the ledger's lock refuses the second. From two machines both are heard
+here, and a process that is heard again after a newer one came shows it. While it is heard the bot gets no new work, and
+its answer to a claim does not count. What is under way goes on: a request names one ledger, so only its process begins it.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from ee_core.messages.bots import BotHello
     from ee_core.model.workflow import BotSelector
 
+_log = logging.getLogger(__name__)
+_REMEMBERED = 8  # older instances of one bot
 _MISSED = 3.0  # so many intervals without a sign of life, and it is taken for gone
 
 
@@ -33,6 +40,8 @@ class Presence:
     highest: Fence
     until_s: float  # loop time at which it counts as gone
     leaving: bool
+    older: tuple[str, ...] = ()  # instances that came before this one, as far as is remembered
+    contested_until_s: float = 0.0  # an older one was heard: until then it counts as alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,13 @@ class Roster:
         """
         bot = BotId(hello.bot)
         before = self._present.get(bot)
+        older: tuple[str, ...] = ()
+        if before is not None:
+            older = before.older
+            if hello.instance in older:
+                return self._contest(before, hello, now_s)
+            if hello.instance != before.instance:
+                older = (*older, before.instance)[-_REMEMBERED:]
         after = Presence(
             bot=bot,
             instance=hello.instance,
@@ -101,12 +117,38 @@ class Roster:
             highest=hello.highest,
             until_s=now_s + _MISSED * hello.interval_ms / 1000,
             leaving=hello.leaving,
+            older=older,
+            contested_until_s=0.0 if before is None else before.contested_until_s,
         )
         self._present[bot] = after
         return before is None or (
             (before.instance, before.ledger, before.activities, before.labels, before.leaving)
             != (after.instance, after.ledger, after.activities, after.labels, after.leaving)
         )
+
+    def _contest(self, newest: Presence, hello: BotHello, now_s: float) -> bool:
+        """Note that a process is alive which a newer one seemed to follow; what it says of itself does not count."""
+        was_contested = newest.contested_until_s > now_s
+        if hello.leaving:
+            return False
+        newest.contested_until_s = now_s + _MISSED * hello.interval_ms / 1000
+        if not was_contested:
+            _log.error(
+                "two processes run as bot %s: instance %s, ledger %s, and the newer %s, ledger %s; it gets no new work"
+                " while both are heard, stop one of them",
+                newest.bot,
+                hello.instance,
+                hello.ledger,
+                newest.instance,
+                newest.ledger,
+                extra={"action": "bot_twice", "bot": newest.bot},
+            )
+        return not was_contested
+
+    def is_contested(self, bot: BotId, now_s: float) -> bool:
+        """Say whether two processes go by the id."""
+        presence = self._present.get(bot)
+        return presence is not None and presence.contested_until_s > now_s
 
     def expire(self, now_s: float) -> list[BotId]:
         """Forget those that were silent too long, and return them."""

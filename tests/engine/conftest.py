@@ -770,7 +770,7 @@ class World:
             )
         elif subject.startswith("_INBOX.") and message.get("status") in {"accepted", "known", "cancelled"}:
             self._demand(
-                message["job"] in self.store.records, f"{message} was answered before it was recorded"
+                message["job"] in self.store.summaries, f"{message} was answered before it was recorded"
             )
 
     def _demand(self, holds: bool, text: str) -> None:

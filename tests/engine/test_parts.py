@@ -240,6 +240,45 @@ def test_a_hello_that_changes_who_may_be_asked_is_news(change):
     assert roster.saw(hello(**change), 1.0)
 
 
+def test_a_process_that_is_heard_after_a_newer_one_contests_the_id_and_changes_nothing_else():
+    roster = Roster()
+    roster.saw(hello(), 0.0)
+    roster.saw(hello(instance="j", ledger="m"), 1.0)
+    assert not roster.is_contested("pc-1", 1.0)
+
+    assert roster.saw(hello(), 2.0)
+    assert not roster.saw(hello(), 3.0)
+
+    assert roster.find("pc-1").instance == "j"
+    assert roster.find("pc-1").ledger == "m"
+    assert roster.is_contested("pc-1", 5.9)
+    assert not roster.is_contested("pc-1", 6.1)
+
+
+def test_the_last_word_of_a_process_that_leaves_contests_nothing():
+    roster = Roster()
+    roster.saw(hello(), 0.0)
+    roster.saw(hello(instance="j"), 1.0)
+
+    assert not roster.saw(hello(leaving=True), 2.0)
+
+    assert not roster.is_contested("pc-1", 2.0)
+
+
+def test_of_two_processes_the_older_is_the_bot_when_the_newer_is_gone():
+    roster = Roster()
+    roster.saw(hello(), 0.0)
+    roster.saw(hello(instance="j"), 1.0)
+    for now_s in (2.0, 3.0, 4.0):
+        roster.saw(hello(), now_s)
+    assert roster.expire(4.5) == ["pc-1"]
+
+    assert roster.saw(hello(), 5.0)
+
+    assert roster.find("pc-1").instance == "i"
+    assert not roster.is_contested("pc-1", 5.0)
+
+
 def test_a_bot_that_is_silent_for_three_intervals_is_gone():
     roster = Roster()
     roster.saw(hello(), 0.0)
