@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from ee_core.bot import Bot
+    from ee_core.bot.ledger import Ledger
     from ee_core.contracts.activity import ActivityType
     from ee_core.engine import Parts
 
@@ -78,7 +79,7 @@ async def local_bots(
     async with AsyncExitStack() as stack:
         for name in names:
             place = str(folder / f"{name}.ledger") if folder is not None else ":memory:"
-            ledger = stack.enter_context(open_ledger(place, bot=name, env=parts.env))
+            ledger: Ledger = stack.enter_context(open_ledger(place, bot=name, env=parts.env))
             host = BotHost(
                 Profile(name, _frozen(activities), labels),
                 ledger,
