@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _LIFE: contextvars.ContextVar[Life | None] = contextvars.ContextVar("ee_core.simulation.life", default=None)
-_TURNS_AT_ONCE: Final = 20_000  # in one instant: nobody needs so many
+_MOST_AT_ONCE: Final = 20_000  # callbacks in one instant: nobody needs so many
+_MOST_IN_ALL: Final = 200_000  # in one run: most need less than 10,000
 _TURNS_TO_DIE: Final = 500  # far more than any part needs once its gates are shut
 
 
@@ -129,7 +130,8 @@ class ProcessLoop(VirtualLoop):
         self._strike_step = 0
         self._strike: Callable[[], object] | None = None
         self._instant_s = 0.0
-        self._turns = 0  # in this instant
+        self._at_once = 0  # callbacks in this instant
+        self._callbacks = 0
 
     def create_task(self, coro: Any, *, name: object = None, **options: Any) -> asyncio.Task[Any]:
         task = super().create_task(coro, name=name, **options)
@@ -163,13 +165,20 @@ class ProcessLoop(VirtualLoop):
             self._count(self._watched)
 
     def _check_progress(self) -> None:
-        self._turns += 1
+        self._callbacks += len(self._ready)
         if self._now_s != self._instant_s:
-            self._instant_s, self._turns = self._now_s, 0
-        elif self._turns > _TURNS_AT_ONCE:
-            self._turns = 0
-            names = sorted({life.name for handle in self._ready if (life := _life_of(handle)) is not None})
-            self.on_standstill(f"time stands still at {self._now_s} s; what runs is {', '.join(names)}")
+            self._instant_s, self._at_once = self._now_s, 0
+        self._at_once += len(self._ready)
+        if self._at_once > _MOST_AT_ONCE:
+            self._at_once = 0
+            self.on_standstill(f"time stands still at {self._now_s} s; what runs is {self._who_runs()}")
+        elif self._callbacks > _MOST_IN_ALL:
+            self._callbacks = 0
+            self.on_standstill(f"there is no end at {self._now_s} s; what runs is {self._who_runs()}")
+
+    def _who_runs(self) -> str:
+        lives = {life.name for handle in self._ready if (life := _life_of(handle)) is not None}
+        return ", ".join(sorted(lives))
 
     def _keep_back(self) -> None:
         handles = list(self._ready)
