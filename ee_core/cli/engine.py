@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 DATA = Path(".ee")  # where `up` and `engine run` keep things, unless they are told otherwise
 JOURNAL = "journal.sqlite"
 
+despite_poison = click.option(
+    "--despite-poison",
+    is_flag=True,
+    default=False,
+    help="Drive jobs that engines before this one did not survive.",
+)
+
 
 @click.group()
 def engine() -> None:
@@ -33,6 +40,7 @@ def engine() -> None:
     metavar="FOLDER",
     help="Folder of workflow files; without it catalogue.folder, else ./workflows.",
 )
+@despite_poison
 @server_options
 @click.pass_context
 def run_engine(
@@ -42,10 +50,11 @@ def run_engine(
     broker: str | None,
     server: str | None,
     namespace: str | None,
+    despite_poison: bool,
 ) -> int:
     """Run an engine until SIGTERM or Ctrl-C; open jobs go on at the next start."""
     flags = server_flags(broker, server, namespace) | {"catalogue.folder": workflows, "journal.path": journal}
-    return run_async(_run(with_journal_path(context, flags)))
+    return run_async(_run(with_journal_path(context, flags), despite_poison=despite_poison))
 
 
 def with_journal_path(context: click.Context, flags: dict[str, str | None]) -> Settings:
@@ -85,13 +94,16 @@ def status(
     return run_async(ask())
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, *, despite_poison: bool) -> int:
     from ee_core.cli.guard import guarded
     from ee_core.engine import open_engine, open_parts
     from ee_core.errors import ConfigError
     from ee_core.local.env import SystemEnv
 
-    async with open_parts(settings, SystemEnv()) as parts, open_engine(parts) as running:
+    async with (
+        open_parts(settings, SystemEnv()) as parts,
+        open_engine(parts, despite_poison=despite_poison) as running,
+    ):
         if not parts.broker.traits.shared:
             raise ConfigError(
                 f"broker {settings.broker.name!r} lives in one process, so nobody could give this engine a job;"

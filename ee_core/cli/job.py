@@ -13,6 +13,8 @@ from ee_core.cli.main import run_async
 from ee_core.cli.output import print_json, print_pairs, print_rows, say
 from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
 
+_DAY_US = 86_400_000_000
+
 
 @click.group()
 def job() -> None:
@@ -259,6 +261,69 @@ def resolve(context: click.Context, /, job_id: str, incident: str, answer: str, 
         return Exit.OK
 
     return run_async(send())
+
+
+@job.command()
+@click.option(
+    "--older-than",
+    type=click.FloatRange(min=0),
+    required=True,
+    metavar="DAYS",
+    help="Jobs that finished longer ago lose their records; how they ended stays.",
+)
+@click.option(
+    "--forget-after",
+    type=click.FloatRange(min=0),
+    default=365.0,
+    show_default=True,
+    metavar="DAYS",
+    help="Jobs that finished longer ago are forgotten: the same command would make a new job.",
+)
+@click.option("--dry-run", is_flag=True, default=False, help="Say which jobs, and change nothing.")
+@click.option("--yes", is_flag=True, default=False, help="Do not ask.")
+@server_options
+@output_option
+@click.pass_context
+def prune(
+    context: click.Context,
+    /,
+    older_than: float,
+    forget_after: float,
+    dry_run: bool,
+    yes: bool,
+    **options: Any,
+) -> int:
+    """Take the records of old jobs out of the journal of the running engine; open jobs are never touched."""
+    from ee_core.local.env import SystemEnv
+    from ee_core.messages.instants import to_text
+    from ee_core.messages.jobs import QueryJobs
+
+    if not dry_run and not yes:
+        click.confirm(
+            f"Remove the records of jobs that finished more than {older_than:g} days ago?",
+            abort=True,
+            err=True,
+        )
+    now_us = SystemEnv().now()
+    wanted: dict[str, Any] = {
+        "before": to_text(now_us - round(older_than * _DAY_US)),
+        "forget": to_text(now_us - round(max(forget_after, older_than) * _DAY_US)),
+        "trial": dry_run,
+    }
+    total: dict[str, Any] = {"jobs": [], "forgotten": 0, "contents": 0}
+    more = True
+    while more:
+        part = _ask(context, options, QueryJobs(what="prune", filter=wanted))
+        total = {name: total[name] + part[name] for name in total}
+        more = part["more"] and not dry_run
+    if options["output"] == "json":
+        print_json(total)
+        return Exit.OK
+    for pruned in total["jobs"]:
+        click.echo(pruned)
+    what = "would be pruned" if dry_run else "pruned"
+    say(f"{len(total['jobs'])} jobs {what}, {total['forgotten']} forgotten")
+    return Exit.OK
 
 
 def _flags(options: dict[str, Any]) -> dict[str, Any]:

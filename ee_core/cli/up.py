@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ee_core.cli.engine import DATA, JOURNAL, ensure_folder, say_resumed
+from ee_core.cli.engine import DATA, JOURNAL, despite_poison, ensure_folder, say_resumed
 from ee_core.cli.main import run_async
 from ee_core.cli.output import say
 from ee_core.cli.session import read_settings
@@ -66,6 +66,7 @@ _PORT = 4222  # where the other commands look
     metavar="PATH",
     help="The nats-server to run; without it the installed one.",
 )
+@despite_poison
 @click.pass_context
 def up(context: click.Context, /, data: Path, port: int, binary: str | None, **options: Any) -> int:
     """Start a NATS server, an engine and a bot on this machine, until Ctrl-C.
@@ -103,7 +104,7 @@ async def _up(settings: Settings, data: Path, server: ServerProcess, options: di
 
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_parts(settings, SystemEnv()))
-        engine = await stack.enter_async_context(open_engine(parts))
+        engine = await stack.enter_async_context(open_engine(parts, despite_poison=options["despite_poison"]))
         folder = ensure_folder(data / "bots")
         names = await stack.enter_async_context(
             local_bots(parts, options["bots"], files=options["bot_files"], folder=folder)

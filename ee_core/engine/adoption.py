@@ -46,7 +46,7 @@ async def check_poison(journal: Journal, head: PartitionHead) -> None:
     raise PartitionQuarantinedError(
         f"partition {head.partition} is quarantined: {head.fruitless} engines in a row adopted it and were gone before"
         f" they had recorded anything or stopped in order; open jobs: {', '.join(jobs[:_NAMED])}{more};"
-        " `eectl engine check` looks for damage, and --despite-poison lets an engine try once more"
+        " the option --despite-poison of `eectl engine run` and `eectl up` lets an engine try once more"
     )
 
 

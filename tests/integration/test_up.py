@@ -140,3 +140,19 @@ def server_of(up) -> int:
     """Return the process id of the nats-server that is a child of `eectl up`."""
     children = Path(f"/proc/{up.pid}/task/{up.pid}/children").read_text().split()
     return next(int(pid) for pid in children if "nats-server" in Path(f"/proc/{pid}/cmdline").read_text())
+
+
+@pytest.mark.slow
+def test_old_jobs_lose_their_records_and_keep_how_they_ended(place, examples):
+    place.up("--bots", "2")
+    first, second = [place.run("job", "submit", str(examples / "hello.ee.yaml")).strip() for _ in range(2)]
+    for job in (first, second):
+        place.run("job", "watch", job)
+
+    assert first in place.run("job", "prune", "--older-than", "0", "--dry-run")
+    assert place.run("job", "history", first)
+    pruned = place.run("job", "prune", "--older-than", "0", "--yes")
+
+    assert first in pruned.split()
+    assert {row["job"]: row["outcome"] for row in place.ask("job", "list")}[first] == "succeeded"
+    place.run("job", "history", first, code=4)
