@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _RECALL_REPEAT_S = 1.0
-_UNKNOWN_ATTEMPT = Ignored("unknown_attempt")
+# What is ignored for one of these may be news of a record that another engine wrote; all other reasons stay true.
+_NEWS = (Ignored("unknown_attempt"), Ignored("incident_closed"), Ignored("choice_not_offered"))
 
 
 class Driver(Protocol):
@@ -230,7 +231,7 @@ class Jobs:
             driver = await self._wake(job)
         if driver is not None:
             told = await driver.tell(fact)
-            if told == _UNKNOWN_ATTEMPT:
+            if told in _NEWS:
                 await self._check_current(driver.job)
             return told
         if job in self.parked:
@@ -249,8 +250,8 @@ class Jobs:
         """Make sure that what a job does not know was never recorded.
 
         An engine may have lost its partition without having heard of it. What it ignores because an attempt has ended
-        stays true, for records are never taken back; that there is no such attempt may be wrong by now, and the answer
-        to it would be acknowledged to its bot and lost.
+        stays true, for records are never taken back; that there is no such attempt or incident may be wrong by now, and
+        the bot's or the person's answer to it would be acknowledged and lost.
 
         Raises:
             JournalConflictError: Another engine has gone on with the job.

@@ -9,7 +9,8 @@ import pytest
 
 from ee_core.errors import EngineError, EngineStoppedError, JournalConflictError, JournalUnavailableError
 from ee_core.messages.jobs import Command
-from ee_core.model.facts import BotGranted, CancelCommanded, ResponseKind, ResponseReceived
+from ee_core.model.events import Choice
+from ee_core.model.facts import BotGranted, CancelCommanded, OperatorCommanded, ResponseKind, ResponseReceived
 from ee_core.model.ids import Fence
 from ee_core.model.job import Job
 from ee_core.simulation.pytest import virtual_time
@@ -125,7 +126,7 @@ async def test_a_bot_that_answered_the_claim_of_another_engine_is_not_assigned_a
 
 
 @virtual_time
-async def test_an_engine_that_lost_its_partition_acknowledges_no_attempt_that_it_does_not_know(world, one):
+async def test_an_engine_that_lost_its_partition_acknowledges_nothing_that_it_does_not_know(world, one):
     async with world() as w:
         job = await w.submit(one())
         first = w.engine.engine
@@ -141,9 +142,12 @@ async def test_an_engine_that_lost_its_partition_acknowledges_no_attempt_that_it
             kind=ResponseKind.STOPPED,
         )
 
-        # what it has not heard of is no news of an attempt that never was
-        with pytest.raises(JournalConflictError, match="another engine"):
-            await first.jobs.tell(job, answer)
+        # what it has not heard of is no news of an attempt, or of an incident, that never was
+        operate = OperatorCommanded(at_us=w.env.now(), id="o1", incident="i1", choice=Choice.RETRY)
+        for fact in (answer, operate):
+            with pytest.raises(JournalConflictError, match="another engine"):
+                await first.jobs.tell(job, fact)
+        assert (await second.jobs.tell(job, operate)).reason == "incident_closed"
         assert (await second.jobs.tell(job, replace(answer, attempt=9))).reason == "unknown_attempt"
         await second.jobs.tell(job, replace(answer, kind=ResponseKind.SUCCEEDED))
         await w.finished(job)
