@@ -9,6 +9,7 @@ import pytest
 
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.contracts.lock import LeaseState
+from ee_core.errors import LockUnavailableError
 from ee_core.messages.activity import ActivityCancel, RunningAttempt
 from ee_core.messages.bots import BotHello
 from ee_core.model.ids import Fence
@@ -232,6 +233,24 @@ async def test_a_bot_gets_no_new_work_while_two_processes_are_heard_under_its_id
 
 
 @virtual_time
+async def test_a_bot_that_is_leased_already_gets_no_new_work_either(world, one):
+    async with world() as w:
+        puppet = await w.puppet()
+        first = await w.submit(one())
+        await puppet.answer(await puppet.request(), "succeeded")
+        await w.finished(first)
+        await puppet.say_hello(instance="two")
+        await puppet.say_hello()
+
+        job = await w.submit(one())
+        await asyncio.sleep(2)
+        assert len(puppet.distinct()) == 1
+
+        await puppet.answer(await puppet.request(2), "succeeded")
+        await w.finished(job)
+
+
+@virtual_time
 async def test_what_runs_when_a_second_process_comes_goes_on(world, one):
     async with world() as w:
         puppet, job, request = await accepted(w, one)
@@ -322,10 +341,18 @@ async def test_nothing_is_taken_before_the_key_is_made_anew(world, one):
             return take(bot, engine=engine, **named)
 
         w.table.take = watched
-        lose_key(w)
-        await asyncio.sleep(3)
+        renew, lost_s = w.table.keep_alive, w.loop.time()
 
-        await w.finished(await w.submit(one()))
+        def late(engine, ttl_s):
+            if w.table._keys.get(engine) is None and w.loop.time() < lost_s + 8:
+                raise LockUnavailableError("the lock is slow")
+            renew(engine, ttl_s)
+
+        w.table.keep_alive = late
+        job = await w.submit(one(seconds=20))
+        await w.until(lambda: w.started(job=job))
+        lose_key(w)
+        await w.finished(job)
 
         assert taken and all(taken)
 

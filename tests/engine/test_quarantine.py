@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from ee_core.contracts.lock import LeaseState
+from ee_core.contracts.lock import LeaseState, LockRecord
 from ee_core.errors import ConflictError, MessageError
+from ee_core.fleet.quarantine import Quarantine
 from ee_core.messages.jobs import QueryJobs
 from ee_core.simulation.pytest import virtual_time
 
@@ -189,6 +190,53 @@ async def test_a_bot_that_does_not_answer_its_claim_is_quarantined(world, one):
         await w.over(job, within_s=10)
 
         assert record_of(w).state is LeaseState.QUARANTINED
+
+
+@virtual_time
+async def test_a_bot_that_lost_its_memory_and_says_nothing_is_not_given_back_as_idle(world, one):
+    async with world(drain_timeout_s=DRAIN_S) as w:
+        puppet, job, _ = await draining(w, one)
+        puppet.answers_claims = False
+        puppet.ledger = "another"
+        await asyncio.sleep(5)
+        assert record_of(w).state is LeaseState.UNKNOWN
+
+        await w.over(job, within_s=DRAIN_S)
+
+        assert record_of(w).state is LeaseState.QUARANTINED
+
+
+@virtual_time
+async def test_a_bot_whose_word_came_at_the_last_moment_is_not_quarantined(world, one):
+    async with world(drain_timeout_s=DRAIN_S) as w:
+        puppet, job, request = await draining(w, one)
+        await puppet.answer(request, "stopped")
+        await w.over(job)
+
+        told = await w.engine.engine.fleet.quarantine("pc-1", (job, "only#1", 1), "too late")
+
+        assert told is None
+        assert await w.bots() == {"pc-1": "Free"}
+
+
+def test_a_record_of_the_same_lease_that_comes_late_ends_no_quarantine():
+    changes = []
+    quarantine = Quarantine(lambda: changes.append(quarantine.bots()))
+
+    def note(lease, state, reason=""):
+        quarantine.note(LockRecord("pc-1", None, lease, state, reason))
+
+    note(5, LeaseState.QUARANTINED, "it smokes")
+    note(5, LeaseState.HELD)
+    note(4, LeaseState.UNKNOWN)
+    note(5, LeaseState.QUARANTINED, "it smokes")
+    assert ("pc-1" in quarantine, quarantine.reason("pc-1")) == (True, "it smokes")
+
+    note(6, LeaseState.UNKNOWN)
+    note(5, LeaseState.QUARANTINED, "it smokes")
+
+    assert "pc-1" not in quarantine
+    assert changes == [["pc-1"], []]
 
 
 @virtual_time
