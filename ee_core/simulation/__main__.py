@@ -6,9 +6,9 @@ import time
 
 import click
 
+from ee_core.simulation.carrying_out import carry_out
 from ee_core.simulation.checker import check
 from ee_core.simulation.plan import draw
-from ee_core.simulation.run import carry_out
 from ee_core.simulation.shrink import shrink, tell
 from ee_core.simulation.sweep import Batch, sweep
 

@@ -10,7 +10,7 @@ from ee_core.model.events import AnyEvent
 from ee_core.simulation.faults import Fault
 
 if TYPE_CHECKING:
-    from ee_core.simulation.run import Run
+    from ee_core.simulation.carrying_out import Run
 
 WAITS: Final = ("lease", "response", "timer", "operator", "admission", "drain")
 EVENTS: Final = tuple(event.__name__ for event in get_args(AnyEvent))

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ee_core.errors import JournalUnavailableError
 from ee_core.simulation.bots import BotSpec
+from ee_core.simulation.carrying_out import carry_out
 from ee_core.simulation.faults import Fault
 from ee_core.simulation.plan import JobPlan, Plan
-from ee_core.simulation.run import carry_out
 
 if TYPE_CHECKING:
+    from ee_core.simulation.carrying_out import Run
     from ee_core.simulation.life import Life, ProcessLoop
-    from ee_core.simulation.run import Run
     from ee_core.simulation.world import World
 
 Mode = Literal["before", "after", "answer_lost"]

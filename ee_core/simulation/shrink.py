@@ -11,16 +11,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ee_core.model.ids import JobId
+from ee_core.simulation.carrying_out import carry_out
 from ee_core.simulation.checker import check
 from ee_core.simulation.loop import VirtualLoopError
-from ee_core.simulation.run import carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ee_core.simulation.carrying_out import Run
     from ee_core.simulation.checks.violation import Violation
     from ee_core.simulation.plan import Plan
-    from ee_core.simulation.run import Run
 
     Judge = Callable[[Plan], frozenset[str]]
 

@@ -6,11 +6,11 @@ import multiprocessing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from ee_core.simulation.carrying_out import carry_out
 from ee_core.simulation.checker import check
 from ee_core.simulation.coverage import Coverage
 from ee_core.simulation.loop import VirtualLoopError
 from ee_core.simulation.plan import draw
-from ee_core.simulation.run import carry_out
 from ee_core.simulation.shrink import STANDSTILL
 
 if TYPE_CHECKING:

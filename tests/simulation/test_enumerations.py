@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from ee_core.simulation.carrying_out import carry_out
 from ee_core.simulation.checker import check
 from ee_core.simulation.enumeration import (
     MODES,
@@ -13,7 +14,6 @@ from ee_core.simulation.enumeration import (
     plan_for,
 )
 from ee_core.simulation.lines import Committed, FaultInjected
-from ee_core.simulation.run import carry_out
 from ee_core.simulation.shapes import SHAPES, write
 
 SAMPLE = 12  # places of each run by default

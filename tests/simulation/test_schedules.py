@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
+from ee_core.simulation.carrying_out import carry_out, simulate
 from ee_core.simulation.checker import check
 from ee_core.simulation.coverage import EVENTS, WAITS, Coverage
 from ee_core.simulation.faults import RATED, STROKES, Fault
 from ee_core.simulation.plan import draw
-from ee_core.simulation.run import carry_out, simulate
 from ee_core.simulation.shapes import SHAPES, VARIANTS
 from ee_core.simulation.sweep import run_seeds
 
@@ -47,7 +47,7 @@ def digest(seed):
 def test_a_seed_gives_the_same_history_in_another_process_with_another_hash_seed():
     code = (
         "import hashlib, sys\n"
-        "from ee_core.simulation.run import simulate\n"
+        "from ee_core.simulation.carrying_out import simulate\n"
         "for seed in map(int, sys.argv[1:]):\n"
         "    print(hashlib.sha256(simulate(seed).to_json()).hexdigest())\n"
     )

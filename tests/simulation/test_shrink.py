@@ -2,9 +2,9 @@
 
 import pytest
 
+from ee_core.simulation.carrying_out import carry_out
 from ee_core.simulation.faults import Fault
 from ee_core.simulation.plan import draw
-from ee_core.simulation.run import carry_out
 from ee_core.simulation.shrink import judge, shrink, tell
 
 

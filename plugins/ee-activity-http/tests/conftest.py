@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+import anyio._backends._asyncio  # noqa: F401 - now: loaded in the middle of a test, pytest rewrites it, which Python 3.11 may refuse
 import pytest
 from ee_activity_http.activity import HttpActivity
 from ee_activity_http.settings import read_settings
