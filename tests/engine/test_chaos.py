@@ -41,7 +41,8 @@ class Chaos:
     async def crash(self) -> None:
         self.w.disk.full = self.w.disk.forgetful = False
         self.w.net.down = False
-        await self.w.restart()
+        # crashes close together look like a poisoned partition, which would be left alone (R27)
+        await self.w.restart(despite_poison=True)
 
     async def kill(self) -> None:
         await self.w.crew[self.chance.choice(BOTS)].kill()
@@ -78,7 +79,7 @@ class Chaos:
         """Let every bot be there and every incident be answered, until all jobs are over."""
         w = self.w
         if not w.engine.life.is_running:
-            await w.start()
+            await w.start(despite_poison=True)
         for bot in BOTS:
             if not w.crew[bot].life.is_running:
                 await w.crew[bot].start()
