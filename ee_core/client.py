@@ -74,12 +74,20 @@ class Client:
         return await self._command(self._subjects.operate_job, command)
 
     async def query(self, question: QueryJobs) -> Any:
-        """Ask an engine; the answer is plain JSON.
+        """Ask an engine; the answer is plain JSON. A history is asked for until there are no more records.
 
         Raises:
             NotFoundError: No such job.
+            InputError: The question cannot be answered as it is, or its answer is larger than the broker takes.
             BrokerUnavailableError: No engine answered.
         """
+        result = page = await self._ask(question)
+        while question.what == "history" and page:
+            page = await self._ask(question.model_copy(update={"after": page[-1]["index"]}))
+            result = [*result, *page]
+        return result
+
+    async def _ask(self, question: QueryJobs) -> Any:
         try:
             body = await self._broker.request(
                 self._subjects.query_jobs, question.to_bytes(), timeout_s=self._timeout_s

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from ee_core.spawner import Jobs
 
 _log = logging.getLogger(__name__)
+_LARGE_BYTES = 4096  # an output above it is in the history only, when the job would be too large to show
+_MARGIN_BYTES = 1024  # of an answer around its result
 _PARKED = "Parked"  # laid over a job's status: its records cannot be read, or a decision failed
 
 
@@ -80,12 +82,25 @@ class Queries:
             _log.exception("a question was not answered", extra={"action": "query_failed"})
             text = f"the engine failed to answer: {error!r}; please report this"
             reply = QueryReply(error=to_error_body(EngineError(text)))
-        return reply.to_bytes()
+        return self._fitted(reply.to_bytes())
+
+    @property
+    def _limit(self) -> int | None:
+        """The largest answer in bytes, None where answers stay in this process."""
+        traits = self._broker.traits
+        return traits.max_payload if traits.shared else None
+
+    def _fitted(self, answer: bytes) -> bytes:
+        if self._limit is None or len(answer) <= self._limit:
+            return answer
+        text = f"the answer has {len(answer)} bytes, the broker takes {self._limit}; ask for fewer"
+        return QueryReply(error=to_error_body(InputError(text))).to_bytes()
 
     async def _result(self, question: QueryJobs) -> Any:
         match question.what:
             case "job":
-                return await self._job(_job_of(question))
+                shown = await self._job(_job_of(question))
+                return shown if self._limit is None else _shorten(shown, self._limit)
             case "list":
                 return await self._list(_filter(question.filter))
             case "history":
@@ -100,14 +115,19 @@ class Queries:
                 return self._about() | {"open_jobs": len(self._jobs), "parked_jobs": len(self._jobs.parked)}
 
     async def _history(self, job: JobId, after: int) -> AsyncIterator[Record]:
+        """Yield what fits into one answer; whoever wants more asks again from the last."""
         summary = await self._journal.find_job(job)
         if summary is None:
             raise NotFoundError(f"job {job!r} is not known; see `eectl job list`")
         if summary.pruned:
             raise NotFoundError(f"job {job!r} was pruned: only how it ended is kept, see `eectl job show`")
+        room = self._broker.traits.max_payload // 2  # as an answer a record is hardly longer than as stored
         async for body in self._journal.history(job):
             record = decode_record(body)
             if record.index > after:
+                room -= len(body)
+                if room < 0:
+                    return
                 yield record
 
     def _bots(self) -> list[dict[str, Any]]:
@@ -233,6 +253,22 @@ class Queries:
         if visit.status is VisitStatus.PENDING and wait is not None and visit.incident is None:
             return "BotBusy"
         return visit.status.value
+
+
+def _shorten(shown: dict[str, Any], limit: int) -> dict[str, Any]:
+    """Leave large outputs out of a job that does not fit into an answer, then all visits but the last."""
+    room = limit - _MARGIN_BYTES
+    if len(msgspec.json.encode(shown)) <= room:
+        return shown
+    for visit in shown["visits"]:
+        size = len(msgspec.json.encode(visit["output"]))
+        if size > _LARGE_BYTES:
+            visit |= {"output": None, "output_bytes": size}
+    count = len(shown["visits"])
+    while len(msgspec.json.encode(shown)) > room and shown["visits"]:
+        shown["visits"] = shown["visits"][(len(shown["visits"]) + 1) // 2 :]
+        shown["visits_left_out"] = count - len(shown["visits"])
+    return shown
 
 
 def _job_of(question: QueryJobs) -> JobId:

@@ -256,7 +256,7 @@ class Effect:
 class Script:
     """An activity type that does what its input says.
 
-    Input: ``seconds`` (how long), ``output``, ``fail`` (so many attempts, with ``advice`` permanent, transient or
+    Input: ``seconds`` (how long), ``output`` or ``bytes`` (a text of that many), ``fail`` (so many attempts, with ``advice`` permanent, transient or
     lost), ``hang``, ``stubborn`` (finishes so many seconds after it was asked to stop, all the same).
     """
 
@@ -288,6 +288,8 @@ class Script:
             note("failed")
             raise _error(script.get("advice", ""), context.attempt)
         note("done")
+        if "bytes" in script:
+            return "x" * script["bytes"]
         return script.get("output", {"visit": context.visit, "input": value})
 
     async def _spend(self, context: Any, script: dict[str, Any]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from ee_core.errors import InputError, MessageError, NotFoundError
+from ee_core.messages.jobs import QueryJobs
 from ee_core.simulation.pytest import virtual_time
 
 
@@ -206,3 +208,87 @@ async def test_a_bot_that_is_gone_leaves_the_list(world):
         await asyncio.sleep(20)
 
         assert await w.bots() == {}
+
+
+@pytest.fixture
+def large(flow, work, end):
+    """A workflow of twelve steps that give 100 kB each."""
+    names = [f"n{n}" for n in range(12)]
+    nodes = {
+        name: work(after, kind="fetch", bytes=100_000)
+        for name, after in zip(names, [*names[1:], "end"], strict=True)
+    }
+    return flow(**nodes, end=end)
+
+
+def _share(w):
+    """Let the broker be one whose answers are bounded like all its messages."""
+    w.broker.traits = replace(w.broker.traits, shared=True)
+
+
+@virtual_time
+async def test_a_history_longer_than_a_message_comes_in_parts(world, large):
+    async with world(engine=False) as w:
+        _share(w)
+        await w.start()
+        job = await w.submit(large)
+        await w.until(lambda: w.summary(job).outcome)
+
+        part = await w.client._ask(QueryJobs(what="history", job=job))
+        history = await w.ask("history", job=job)
+
+        assert 0 < len(part) < len(history)
+        assert [event["e"] for record in history for event in record["events"]] == w.events(job)
+        assert [record["index"] for record in history] == list(range(len(history)))
+
+
+@virtual_time
+async def test_a_job_larger_than_a_message_is_shown_without_its_large_outputs(world, large):
+    async with world(engine=False) as w:
+        _share(w)
+        await w.start()
+        job = await w.submit(large)
+        await w.until(lambda: w.summary(job).outcome)
+
+        shown = await w.job(job)
+
+        assert shown["outcome"] == "succeeded"
+        assert {(v["output"], v.get("output_bytes")) for v in shown["visits"]} == {
+            (None, 100_002),
+            (None, None),
+        }
+
+
+@virtual_time
+async def test_a_job_of_very_many_visits_is_shown_with_the_last(world, flow, work, end):
+    async with world(engine=False) as w:
+        _share(w)
+        w.broker.traits = replace(w.broker.traits, max_payload=50_000)
+        await w.start()
+        again = {
+            "exclusive": [
+                {"when": "nodes.tick.visits < 300", "next": "tick"},
+                {"otherwise": True, "next": "end"},
+            ]
+        }
+        job = await w.submit(flow(tick=work("again", kind="fetch", output=1), again=again, end=end))
+        await w.until(lambda: w.summary(job).outcome)
+
+        shown = await w.job(job)
+
+        assert shown["visits"][-1]["visit"] == "end#1"
+        assert shown["visits_left_out"] + len(shown["visits"]) == 601
+
+
+@virtual_time
+async def test_a_list_larger_than_the_broker_takes_is_refused_in_words(world, flow, work, end):
+    async with world(engine=False) as w:
+        _share(w)
+        w.broker.traits = replace(w.broker.traits, max_payload=100_000)
+        await w.start()
+        for n in range(12):
+            await w.submit(flow(only=work(kind="fetch"), end=end), f"j{n}", labels={"text": "x" * 10_000})
+
+        with pytest.raises(InputError, match="bytes"):
+            await w.ask("list")
+        assert len(await w.ask("list", filter={"limit": 5})) == 5
