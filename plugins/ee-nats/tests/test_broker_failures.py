@@ -152,7 +152,7 @@ async def test_acknowledgement_during_an_outage_is_told_afterwards(own_server, p
         await broker.publish(channel, b"done")
         async with broker.consume(channel, group="g") as deliveries:
             delivery = await READING.take(deliveries)
-            own_server.kill()
+            own_server.stop()  # one that is killed may not know what it had delivered, and delivers it again
             with pytest.raises(BrokerUnavailableError):
                 while True:  # until the loss is noticed
                     await broker.publish(channel, b"unheard")
