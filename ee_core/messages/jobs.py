@@ -71,7 +71,9 @@ class QueryJobs(Message):
 
     what: Literal["job", "list", "history", "bots", "engine", "release_bot", "prune"]  # what is asked for
     job: Token | None = None  # with job and history
-    filter: dict[str, Any] = {}  # with list: status, outcome, workflow, owner, labels, limit, before; with prune: before, forget, trial
+    filter: dict[
+        str, Any
+    ] = {}  # with list: status, outcome, workflow, owner, labels, limit, before; with prune: before, forget, trial
     after: int = -1  # with history: records with a higher index, as many as fit one answer
     bot: Token | None = None  # with release_bot: which
     who: str = Field(default="", max_length=200)  # with release_bot: for the engine's log

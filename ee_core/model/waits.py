@@ -58,7 +58,9 @@ class ResponseWait:
     timeouts: Timeouts
     deadline_us: int | None  # run deadline, recorded
     no_bot: bool  # an incident NoBot or PluginMissing is open for this visit
-    questioned: str = ""  # its bot went silent, that is why its ledger is asked; nothing is sent again (R20 `ask`)
+    questioned: str = (
+        ""  # its bot went silent, that is why its ledger is asked; nothing is sent again (R20 `ask`)
+    )
 
     @property
     def key(self) -> WaitKey:
