@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from ee_nats.server import ServerProcess, find_server
@@ -46,3 +47,11 @@ def drop_connection():
         client._transport._io_writer.transport.abort()
 
     return drop
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count tests with a real server as slow: together they take longer than all others of a quick check."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and {"nats_binary"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
