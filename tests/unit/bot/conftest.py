@@ -98,6 +98,7 @@ class World:
             reader.cancel()
         await asyncio.wait(self._readers)
         await self._stack.aclose()
+        self.ledger.close()
 
     def host(self, *, ledger: Ledger | None = None, settings: HostSettings | None = None) -> BotHost:
         return BotHost(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 import pytest
@@ -107,7 +108,7 @@ JSON_FAULTS = {
     "infinity": ('{"a": -Infinity}', "EE-W007", 7),
     "duplicate": ('{"a": 1, "a": 2}', "EE-W004", 10),
     "half a pair": ('{"a": "x\\ud800"}', "EE-W014", 7),
-    "comma": ('{"a": 1,}', "EE-W003", 9),
+    "comma": ('{"a": 1,}', "EE-W003", 9 if sys.version_info < (3, 13) else 8),  # Python names the place
     "single quotes": ("{'a': 1}", "EE-W003", 2),
     "more behind": ("[1] x", "EE-W003", 5),
     "unclosed": ('{"a": 1', "EE-W003", 8),
