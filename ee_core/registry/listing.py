@@ -57,8 +57,8 @@ def list_entries() -> list[Entry]:
     seen: set[str] = set()
     for distribution in metadata.distributions():
         # a broken installation may lack even its name; what it offers is listed all the same
-        found = distribution.metadata["Name"] if "Name" in distribution.metadata else ""  # noqa: SIM401 - its type has no `get`
-        name = found or "unknown"
+        named = distribution.metadata["Name"] if "Name" in distribution.metadata else ""  # noqa: SIM401 - its type has no `get`
+        name = named or "unknown"
         if normalize(name) in seen:
             continue  # a later place on the path: what it holds cannot be imported, the earlier one hides it
         seen.add(normalize(name))
