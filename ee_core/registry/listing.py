@@ -57,13 +57,12 @@ def list_entries() -> list[Entry]:
     seen: set[str] = set()
     for distribution in metadata.distributions():
         # a broken installation may lack even its name; what it offers is listed all the same
-        named = distribution.metadata["Name"] if "Name" in distribution.metadata else ""  # noqa: SIM401 - its type has no `get`
-        name = named or "unknown"
+        name = _read(distribution, "Name")
         if normalize(name) in seen:
             continue  # a later place on the path: what it holds cannot be imported, the earlier one hides it
         seen.add(normalize(name))
         found.update(
-            Entry(point.group, point.name, point.value, name, distribution.version or "unknown")
+            Entry(point.group, point.name, point.value, name, _read(distribution, "Version"))
             for point in distribution.entry_points
             if point.group in GROUPS
         )
@@ -88,3 +87,9 @@ def find_conflicts(entries: Iterable[Entry]) -> dict[Entry, list[Entry]]:
 def normalize(distribution: str) -> str:
     """Write a distribution's name as package indexes compare it."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _read(distribution: metadata.Distribution, member: str) -> str:
+    """Return a member of a distribution's metadata; asking for one that is not there is deprecated."""
+    known = distribution.metadata
+    return (known[member] if member in known else "") or "unknown"  # noqa: SIM401 - its type has no `get`
