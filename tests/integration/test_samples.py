@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # together: each starts `eectl`
+
 EXPORTS = Path(__file__).parents[1] / "data" / "export"
 CHECK_STOCK = "975d8cba-c0ba-4e79-848f-dfc9b2829097"
 POLL = "737586c2-68f2-4136-a841-24005ba57694"

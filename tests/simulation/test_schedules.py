@@ -28,6 +28,7 @@ def hold(seeds):
     return batch.coverage
 
 
+@pytest.mark.slow  # all of them together
 @pytest.mark.parametrize("first", range(0, 300, FEW))
 def test_every_promise_is_kept_in_a_storm(first):
     hold(range(first, first + FEW))
