@@ -40,6 +40,7 @@ def sample(cases, count):
     return found[:: max(1, len(found) // count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["chain", "fork_first", "any_worker", "in_house", CANCELLED])
 def test_a_crash_at_a_commit_loses_nothing_and_repeats_nothing(name):
     cases = list(enumerate_commits(plan(name)))
@@ -49,6 +50,7 @@ def test_a_crash_at_a_commit_loses_nothing_and_repeats_nothing(name):
         hold(case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["chain", "fork_all", "retry", "same_bot", CANCELLED])
 def test_a_crash_between_two_steps_loses_nothing_and_repeats_nothing(name):
     for case in sample(enumerate_steps(plan(name)), SAMPLE):
@@ -63,6 +65,7 @@ def test_a_crash_in_any_place_loses_nothing_and_repeats_nothing(name):
         hold(case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["chain", "any_worker"])
 def test_a_crash_while_another_is_recovered_from_loses_nothing_and_repeats_nothing(name):
     for case in sample(enumerate_second_crashes(plan(name), 60, 50), SAMPLE):
