@@ -19,6 +19,8 @@ from ee_core.cli.follow import follow
 from ee_core.cli.local import local_bots
 from ee_core.messages.jobs import ExecuteJob, QueryJobs
 
+pytestmark = pytest.mark.slow  # together: each starts `eectl`
+
 PATIENCE_S = 30.0
 
 
