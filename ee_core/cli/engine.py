@@ -1,22 +1,20 @@
-"""`eectl engine`: an engine in the foreground."""
+"""`eectl engine`: an engine in the foreground; its journal is looked after in `upkeep`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ee_core.cli import upkeep
 from ee_core.cli.main import run_async
 from ee_core.cli.output import print_json, print_pairs, say
+from ee_core.cli.place import DATA, JOURNAL, ensure_folder, with_journal_path
 from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
 
 if TYPE_CHECKING:
     from ee_core.config import Settings
     from ee_core.engine import Engine
-
-DATA = Path(".ee")  # where `up` and `engine run` keep things, unless they are told otherwise
-JOURNAL = "journal.sqlite"
 
 despite_poison = click.option(
     "--despite-poison",
@@ -28,7 +26,7 @@ despite_poison = click.option(
 
 @click.group()
 def engine() -> None:
-    """Run an engine."""
+    """Run an engine, and look after its journal."""
 
 
 @engine.command("run")
@@ -54,16 +52,10 @@ def run_engine(
 ) -> int:
     """Run an engine until SIGTERM or Ctrl-C; open jobs go on at the next start."""
     flags = server_flags(broker, server, namespace) | {"catalogue.folder": workflows, "journal.path": journal}
-    return run_async(_run(with_journal_path(context, flags), despite_poison=despite_poison))
-
-
-def with_journal_path(context: click.Context, flags: dict[str, str | None]) -> Settings:
-    """Read the settings; a SQLite journal without a place gets the usual one."""
-    settings = read_settings(context, flags)
-    if settings.journal.name == "sqlite" and "path" not in settings.journal.settings:
+    settings = with_journal_path(context, flags)
+    if settings.journal.settings.get("path") == str(DATA / JOURNAL):
         ensure_folder(DATA)
-        settings = read_settings(context, flags | {"journal.path": str(DATA / JOURNAL)})
-    return settings
+    return run_async(_run(settings, despite_poison=despite_poison))
 
 
 @engine.command("status")
@@ -126,7 +118,5 @@ def say_resumed(running: Engine) -> None:
         say(f"parked: job {job}: {error}")
 
 
-def ensure_folder(path: Path) -> Path:
-    """Make a folder for data that only its owner may read."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
+for command in (upkeep.check, upkeep.backup, upkeep.restore):
+    engine.add_command(command)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ee_core.cli.engine import DATA, JOURNAL, despite_poison, ensure_folder, say_resumed
+from ee_core.cli.engine import despite_poison, say_resumed
 from ee_core.cli.main import run_async
 from ee_core.cli.output import say
+from ee_core.cli.place import DATA, JOURNAL, ensure_folder
 from ee_core.cli.session import read_settings
 
 if TYPE_CHECKING:

@@ -153,6 +153,10 @@ class SqliteJournal:
     async def get_content(self, name: WorkflowHash) -> bytes:
         return await self._reading.run(lambda database: sqlite_reader.get_content(database, name))
 
+    async def find_faults(self) -> list[str]:
+        """Let SQLite look for damage in its own structures, which `read` does not see; an empty list: none."""
+        return await self._reading.run(sqlite_reader.find_faults)
+
     async def close(self) -> None:
         await self._reading.close()
         await self._writing.close()  # last: it copies the log to the file

@@ -10,6 +10,7 @@ where it gives values that cannot be; then `read` still gives all records.
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +31,6 @@ from ee_core.model.limits import MAX_COMMIT_BYTES
 from ee_core.model.record import chain_start, unframe
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
     from ee_core.contracts.journal import JobFilter, JobSummary, StoredCommit
@@ -232,6 +232,15 @@ def read_prunings(database: sqlite3.Connection) -> int:
     """Return how often records were taken away; a reader that sees it change finds its place anew."""
     row = database.execute("SELECT value FROM meta WHERE key = 'prunings'").fetchone()
     return 0 if row is None else int(row[0])
+
+
+def find_faults(database: sqlite3.Connection) -> list[str]:
+    """Let SQLite look for damage in its own structures; an empty list when there is none."""
+    try:
+        rows = database.execute("PRAGMA integrity_check(10)").fetchall()
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    return [text for (text,) in rows if text != "ok"]
 
 
 def get_content(database: sqlite3.Connection, name: WorkflowHash) -> bytes:

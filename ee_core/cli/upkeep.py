@@ -1,0 +1,158 @@
+"""`eectl engine check`, `backup` and `restore`: the journal's file, beside the engine that writes it or without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ee_core.cli.exits import Exit
+from ee_core.cli.main import run_async
+from ee_core.cli.output import print_json, print_pairs, say
+from ee_core.cli.place import find_journal
+from ee_core.cli.session import output_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ee_core.engine.check import Damage, Findings
+
+_SHOWN = 50  # damages, in a table
+
+
+def _journal_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--journal",
+        metavar="FILE",
+        help="The journal's file; without it journal.path, else .ee/journal.sqlite.",
+    )(command)
+
+
+@click.command()
+@_journal_option
+@click.option(
+    "--rebuild",
+    is_flag=True,
+    default=False,
+    help="Make the index of jobs anew from the records; no engine may run.",
+)
+@output_option
+@click.pass_context
+def check(context: click.Context, journal: str | None, rebuild: bool, output: str) -> int:
+    """Look through the journal: its chain, its records, and the index of jobs.
+
+    Reads only, and an engine may go on writing meanwhile, unless --rebuild is said. Exit code 11: damage was found.
+    """
+    path = find_journal(context, journal)
+    return run_async(_rebuild(path, output) if rebuild else _check(path, output))
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@_journal_option
+@click.option("--force", is_flag=True, default=False, help="Write over FILE.")
+@click.pass_context
+def backup(context: click.Context, file: Path, journal: str | None, force: bool) -> int:
+    """Copy the journal to FILE; an engine may go on writing meanwhile.
+
+    The copy is of one instant, and looked through before this command ends.
+    """
+    from ee_core.local.sqlite_backup import back_up
+
+    path = find_journal(context, journal)
+    copy = back_up(path, file, force=force)
+    say(f"{file}: a copy of journal {path}, up to commit {copy.commits}, {copy.jobs} jobs; looked through")
+    return Exit.OK
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@_journal_option
+@click.option(
+    "--force", is_flag=True, default=False, help="Put it in the place of a journal, which is kept beside it."
+)
+@click.pass_context
+def restore(context: click.Context, file: Path, journal: str | None, force: bool) -> int:
+    """Make the journal anew from FILE, which `eectl engine backup` made; no engine may run.
+
+    What the journal acknowledged after the copy was made is gone.
+    """
+    from ee_core.local.env import SystemEnv
+    from ee_core.local.sqlite_backup import restore as put_back
+
+    path = find_journal(context, journal)
+    copy, replaced = put_back(file, path, now_us=SystemEnv().now(), force=force)
+    say(f"{path}: restored from {file}, up to commit {copy.commits}, {copy.jobs} jobs")
+    if replaced is not None:
+        say(f"{replaced}: the journal that was there")
+    return Exit.OK
+
+
+async def _check(path: Path, output: str) -> int:
+    from ee_core.engine.check import check_journal
+    from ee_core.local.sqlite_journal import SqliteJournal
+
+    async with SqliteJournal(path, new_store_id="", read_only=True) as journal:
+        faults = await journal.find_faults()
+        found = await check_journal(journal)
+    _print(found, faults, output)
+    if found.damage and found.can_rebuild and any(damage.is_index for damage in found.damage):
+        say("the records are whole: `eectl engine check --rebuild` makes the index anew")
+    elif faults or not found.can_rebuild:
+        say("records are lost: `eectl engine restore` puts a backup in the journal's place")
+    return Exit.FOUND_SOMETHING if found.damage or faults else Exit.OK
+
+
+async def _rebuild(path: Path, output: str) -> int:
+    from ee_core.engine.check import check_journal
+    from ee_core.errors import JournalCorruptError
+    from ee_core.local.sqlite_backup import claimed
+    from ee_core.local.sqlite_journal import SqliteJournal
+
+    with claimed(path):
+        pass  # nobody has it open; whoever opens it from here on is shut out by the epoch, or shuts us out
+    async with SqliteJournal(path, new_store_id="") as journal:
+        head = await journal.open_partition(0)
+        found = await check_journal(journal)
+        if not found.can_rebuild:
+            _print(found, [], output)
+            raise JournalCorruptError(
+                f"journal {str(path)!r} has lost records, and an index of the rest would lose jobs in silence;"
+                " nothing was changed; restore a backup with `eectl engine restore`"
+            )
+        await journal.rebuild(head, found.summaries)
+        again = await check_journal(journal)
+        await journal.close_partition(head)
+    _print(found, [], output)
+    say(f"the index was made anew: {len(found.summaries)} jobs, {again.stubs} stubs of pruned ones")
+    return Exit.FOUND_SOMETHING if found.damage else Exit.OK
+
+
+def _print(found: Findings, faults: list[str], output: str) -> None:
+    counts = {name: getattr(found, name) for name in ("commits", "records", "jobs", "open", "stubs")}
+    if output == "json":
+        print_json(counts | {"file": faults, "damage": [_to_json(damage) for damage in found.damage]})
+        return
+    print_pairs(counts.items())
+    for fault in faults:
+        click.echo(f"damage in the file: {fault}")
+    for damage in found.damage[:_SHOWN]:
+        click.echo(f"damage: {_locate(damage)}{damage.text}")
+    if len(found.damage) > _SHOWN:
+        click.echo(f"and {len(found.damage) - _SHOWN} more; -o json shows all")
+
+
+def _to_json(damage: Damage) -> dict[str, Any]:
+    return {
+        "text": damage.text,
+        "position": damage.position,
+        "job": damage.job,
+        "index_only": damage.is_index,
+    }
+
+
+def _locate(damage: Damage) -> str:
+    if damage.position is not None and damage.job:
+        return f"commit {damage.position}, job {damage.job}: "
+    return ""
