@@ -110,6 +110,8 @@ async def _rebuild(path: Path, output: str) -> int:
     from ee_core.local.sqlite_backup import claimed
     from ee_core.local.sqlite_journal import SqliteJournal
 
+    async with SqliteJournal(path, new_store_id="", read_only=True):
+        pass  # it is there: opening it for writing would make it
     with claimed(path):
         pass  # nobody has it open; whoever opens it from here on is shut out by the epoch, or shuts us out
     async with SqliteJournal(path, new_store_id="") as journal:

@@ -56,7 +56,8 @@ def rebuild(
 def _read_stubs(database: sqlite3.Connection) -> list[JobRow]:
     """Return the stubs; one that is damaged cannot be made anew from anything, and is dropped."""
     stubs: list[JobRow] = []
-    for row in database.execute(f"SELECT {COLUMNS} FROM job ORDER BY number"):  # noqa: S608 - a constant
+    rows = database.execute(f"SELECT {COLUMNS} FROM job WHERE pruned ORDER BY number")  # noqa: S608 - a constant
+    for row in rows.fetchall():
         try:
             found = read_job_row(row)
         except JournalCorruptError:

@@ -215,7 +215,9 @@ def find_job(database: sqlite3.Connection, job: JobId) -> JobSummary | None:
 def list_jobs(database: sqlite3.Connection, wanted: JobFilter) -> list[JobSummary]:
     """Return the rows that a filter lets through, newest first."""
     query, arguments = to_query(wanted)
-    return [read_job_row(row).summary for row in database.execute(query, arguments)]
+    # all rows before the first is looked at: a statement that a damaged one ends half-way would keep the log open
+    rows = database.execute(query, arguments).fetchall()
+    return [read_job_row(row).summary for row in rows]
 
 
 def frames_between(database: sqlite3.Connection, before: int, last: int) -> tuple[list[int], list[bytes]]:
