@@ -251,6 +251,11 @@ class Draft:
         )
         return incident
 
+    @property
+    def incidents(self) -> int:
+        """How many were opened here."""
+        return self._incidents
+
     def close_incident(self, incident: IncidentId, by: str) -> None:
         """Say that a person need not answer any more."""
         self.events.append(IncidentClosed(incident, by))

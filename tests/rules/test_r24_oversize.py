@@ -71,3 +71,28 @@ def test_r24_an_operators_output_too_large_is_refused(flow):
     stage.silence("a#1")
 
     assert stage.answer(Choice.SKIP, output="x" * MAX_OUTPUT_BYTES) == Ignored("too_large")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first-record", "later-record"])
+@pytest.mark.parametrize("width", [700, 1000, 1500, 2500])
+def test_r24_so_many_assignments_that_no_record_holds_them_are_a_runaway(flow, width, first):
+    shape = flow()
+    if not first:
+        shape.activity("before", "s")
+    names = [f"n{number}" for number in range(width)]
+    shape.parallel("s", " ".join(names))
+    for name in names:
+        shape.activity(name, stateless=True, input={"n": 1})
+    stage = shape.stage()
+
+    if not first:
+        stage.succeed("before#1", output="x" * 10_000)
+
+    assert max(len(encode_record(record)) for record in stage.records) <= MAX_RECORD_BYTES
+    if stage.job.incidents:
+        assert stage.incident == ("Runaway", ("fail",))
+        stage.answer(Choice.FAIL)
+        assert stage.job.outcome.value == "failed"
+    else:
+        assert width <= 1000
+        assert len(stage.job.live) == width

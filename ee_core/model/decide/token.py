@@ -31,6 +31,7 @@ from ee_core.model.limits import MAX_RECORD_BYTES
 from ee_core.model.workflow import NodeKind
 
 _EVENT_BYTES: Final = 250  # more than an event without payload has, as JSON
+_INCIDENT_BYTES: Final = 8192  # more than an incident has, with all the values it shows
 _MARGIN_BYTES: Final = 4096  # for the record around the events, and what is added at its end
 
 
@@ -98,6 +99,10 @@ def conclude(draft: Draft) -> tuple[AnyEvent, ...]:
         for visit, node in list(draft.created.items()):
             if draft.workflow.nodes[node].kind is NodeKind.ACTIVITY:
                 begin(draft, visit, node)
+        runaway = _find_oversize(draft)
+        if runaway is not None:
+            _stop(draft, runaway)
+            return tuple(draft.events)
         _exhaust(draft)
     if draft.finished is not None:
         draft.events.append(draft.finished)
@@ -111,18 +116,25 @@ def _settle(draft: Draft) -> bool:
         return False
     runaway = tokens.settle(draft) or _find_oversize(draft)
     if runaway is not None:
-        draft.roll_back()
-        draft.open_incident(_runaway(runaway), node=runaway.node)
+        _stop(draft, runaway)
     return runaway is None
 
 
+def _stop(draft: Draft, runaway: tokens.Runaway) -> None:
+    """Leave the tokens where they were before this decision, and ask a person."""
+    draft.roll_back()
+    draft.open_incident(_runaway(runaway), node=runaway.node)
+
+
 def _find_oversize(draft: Draft) -> tokens.Runaway | None:
-    """Return a runaway when the moves alone would make a record that no journal takes."""
-    if len(draft.events) * _EVENT_BYTES + draft.payload_bytes < MAX_RECORD_BYTES or draft.mark is None:
+    """Return a runaway when what follows from the moves would make a record that no journal takes."""
+    guess = len(draft.events) * _EVENT_BYTES + draft.incidents * _INCIDENT_BYTES + draft.payload_bytes
+    if guess < MAX_RECORD_BYTES or draft.mark is None:
         return None
-    size = len(msgspec.json.encode(draft.events[draft.mark :]))
-    if size + draft.payload_bytes + _MARGIN_BYTES > MAX_RECORD_BYTES:
-        return tokens.Runaway(_last_node(draft), f"moves of more than {MAX_RECORD_BYTES} bytes in one step")
+    if len(msgspec.json.encode(draft.events)) + _MARGIN_BYTES > MAX_RECORD_BYTES:
+        return tokens.Runaway(
+            _last_node(draft), f"what it does in one step takes more than {MAX_RECORD_BYTES} bytes"
+        )
     return None
 
 
