@@ -33,6 +33,7 @@ class Network:
 
     Args:
         nature: Carries what is under way; outlives every process.
+        on_try: Told of each message that somebody wants to send, whatever becomes of it.
         on_send: Told of each message that the broker takes.
         on_settle: Told of each that is settled for good.
     """
@@ -42,11 +43,13 @@ class Network:
         faults: Faults,
         nature: Life,
         *,
+        on_try: Callable[[str, bytes], None] = lambda subject, body: None,
         on_send: Callable[[Life, str, bytes], None] = lambda life, subject, body: None,
         on_settle: Callable[[Life, str, bytes], None] = lambda life, subject, body: None,
     ) -> None:
         self.faults = faults
         self.nature = nature
+        self.on_try = on_try
         self.on_send = on_send
         self.on_settle = on_settle
         self.restarts = 0
@@ -160,6 +163,7 @@ class FaultyBroker:
         headers: Mapping[str, str] | None = None,
         dedupe: str | None = None,
     ) -> None:
+        self._network.on_try(channel.subject, body)
         self.check()
         await self._network.carry(self._inner, self._life, (channel, body, headers, dedupe))
 

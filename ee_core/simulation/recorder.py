@@ -130,6 +130,11 @@ class Recorder:
 
     # -- messages ------------------------------------------------------------------------------------------------
 
+    def tried(self, subject: str, body: bytes) -> None:
+        """Note that an error was the answer: the command stays refused when the answer does not come through."""
+        if self._subjects.tail(subject).startswith("_INBOX.") and b'"error"' in body:
+            self._refused.add(subject)
+
     def sent(self, life: Life, subject: str, body: bytes) -> None:
         """Note a message that the broker took."""
         tail = self._subjects.tail(subject)
@@ -156,8 +161,6 @@ class Recorder:
                 record=value.get("record", 0),
                 name=name,
             )
-        elif tail.startswith("_INBOX.") and b'"error"' in body:
-            self._refused.add(subject)
         elif tail == "bots.hello" and json.loads(body).get("stateless"):
             value = json.loads(body)
             self.bot_started(value["bot"], value["instance"], "", worker=True)

@@ -58,7 +58,11 @@ class World:
         env = self.make_env()
         self.broker = MemoryBroker(env)
         self.network = Network(
-            self.faults, self.nature, on_send=self.recorder.sent, on_settle=self.recorder.settled
+            self.faults,
+            self.nature,
+            on_try=self.recorder.tried,
+            on_send=self.recorder.sent,
+            on_settle=self.recorder.settled,
         )
         self.disk = JournalWeather(self.faults, self.nature)
         self.store = RecordedStore(env.new_id(), self.recorder, lambda: self.disk.writer)

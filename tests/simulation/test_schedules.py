@@ -41,6 +41,16 @@ def test_every_promise_is_kept_in_many_storms(first):
     hold(range(first, first + MANY))
 
 
+# seeds beyond the default ones in which engine or checker were once wrong
+ONCE_WRONG = (
+    8742,  # a command was refused, and the answer that said so could not be sent
+)
+
+
+def test_seeds_that_were_once_wrong_are_right():
+    hold(ONCE_WRONG)
+
+
 def digest(seed):
     return hashlib.sha256(simulate(seed).to_json()).hexdigest()
 
