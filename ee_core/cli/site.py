@@ -1,0 +1,81 @@
+"""What `eectl up` says of itself in its folder, so that `down` and `status` find it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+from ee_core.errors import ConfigError
+from ee_core.local.holding import hold, is_held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_NOTE: Final = "up.json"
+_HOLD: Final = "up.lock"  # held by the process as long as it lives: a note alone may be of a dead one
+
+_PATIENCE_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running `eectl up`."""
+
+    pid: int
+    url: str  # of its nats-server
+    engine: str
+    since_us: int
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Have the folder for this process alone, and leave no note behind.
+
+    Raises:
+        ConfigError: Another one has it.
+    """
+    try:
+        holding = hold(folder / _HOLD, within_s=_PATIENCE_S)
+    except sqlite3.Error as error:
+        raise ConfigError(
+            f"{folder / _HOLD} cannot be locked: {error}; use another folder with --data"
+        ) from error
+    if holding is None:
+        raise ConfigError(
+            f"`eectl up` runs on {folder} already; `eectl down` ends it, and --data names another folder"
+        )
+    with closing(holding):
+        try:
+            yield
+        finally:
+            (folder / _NOTE).unlink(missing_ok=True)
+
+
+def announce(folder: Path, *, url: str, engine: str, now_us: int) -> None:
+    """Leave a note about this process; `held` removes it."""
+    site = Site(os.getpid(), url, engine, now_us)
+    following = folder / f"{_NOTE}.new"
+    following.write_text(json.dumps(asdict(site)) + "\n", encoding="utf-8")
+    following.replace(folder / _NOTE)
+
+
+def find_site(folder: Path) -> Site | None:
+    """Return what runs on the folder, None when nothing does or it has not come up yet."""
+    try:
+        if not is_held(folder / _HOLD):
+            return None
+        return Site(**json.loads((folder / _NOTE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{folder / _NOTE} cannot be read: {error}") from error
+
+
+def is_up(folder: Path) -> bool:
+    """Say whether a process has the folder, come up or not."""
+    return is_held(folder / _HOLD)

@@ -1,0 +1,121 @@
+"""`eectl status`: what runs, who works, and what waits for a person, on one page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ee_core.cli.main import run_async
+from ee_core.cli.output import print_json, print_pairs
+from ee_core.cli.place import DATA
+from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
+from ee_core.cli.site import find_site
+
+if TYPE_CHECKING:
+    from ee_core.cli.site import Site
+    from ee_core.client import Client
+
+_MOST_JOBS: Final = 1000  # of one answer
+_MOST_ASKED: Final = 20  # jobs whose incidents are shown in full
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DATA,
+    show_default=True,
+    help="The folder of an `eectl up` on this machine.",
+)
+@server_options
+@output_option
+@click.pass_context
+def status(
+    context: click.Context,
+    data: Path,
+    broker: str | None,
+    server: str | None,
+    namespace: str | None,
+    output: str,
+) -> int:
+    """Show the engine, its bots, its open jobs, and what needs a person.
+
+    Where an `eectl up` runs on this machine and no --server is given, that one is asked.
+    """
+    site = find_site(data) if server is None else None
+    flags = server_flags(broker, server or (site.url if site else None), namespace)
+    settings = read_settings(context, flags)
+
+    async def ask() -> int:
+        async with connected(settings) as client:
+            page = await _gather(client)
+        page["up"] = {"pid": site.pid, "url": site.url, "folder": str(data)} if site else None
+        if output == "json":
+            print_json(page)
+        else:
+            _print(page, site)
+        return 0
+
+    return run_async(ask())
+
+
+async def _gather(client: Client) -> dict[str, Any]:
+    from ee_core.messages.jobs import QueryJobs
+
+    engine = await client.query(QueryJobs(what="engine"))
+    bots = await client.query(QueryJobs(what="bots"))
+    rows = await client.query(QueryJobs(what="list", filter={"limit": _MOST_JOBS, "status": "Processing"}))
+    parked = await client.query(QueryJobs(what="list", filter={"limit": _MOST_JOBS, "status": "Parked"}))
+    asking = [row["job"] for row in rows if row["incidents"]]
+    incidents = [
+        {"job": job, **incident}
+        for job in asking[:_MOST_ASKED]
+        for incident in (await client.query(QueryJobs(what="job", job=job)))["incidents"]
+    ]
+    return {
+        "engine": {name: engine[name] for name in ("engine", "store", "commits", "open_jobs", "parked_jobs")},
+        "bots": [row for row in bots if row["kind"] == "bot"],
+        "open": rows,
+        "parked": parked,
+        "incidents": incidents,
+        "jobs_with_incidents": len(asking),
+    }
+
+
+def _print(page: dict[str, Any], site: Site | None) -> None:
+    engine = page["engine"]
+    print_pairs(
+        [
+            ("up", f"process {site.pid}, {site.url}" if site else ""),
+            ("engine", engine["engine"]),
+            ("journal", f"{engine['commits']} commits, store {engine['store']}"),
+            ("bots", _count(row["state"] for row in page["bots"]) or "none; `eectl bot run FILE` starts one"),
+            ("open jobs", f"{engine['open_jobs']}"),
+        ]
+    )
+    for row in page["bots"]:
+        if row["state"] in {"Quarantined", "Lost", "Unknown"}:
+            click.echo(f"\nbot {row['bot']} is {row['state']}{_because(row['reason'])}")
+            if row["state"] == "Quarantined":
+                click.echo(f"when it does nothing:  eectl bot release {row['bot']} --reason TEXT")
+    for incident in page["incidents"]:
+        job, name = incident["job"], incident["incident"]
+        click.echo(f"\njob {job} asks a person, {name} {incident['kind']}: {incident['text']}")
+        click.echo(f"answer:  eectl job resolve {job} {name} {'|'.join(incident['choices'])}")
+    if page["jobs_with_incidents"] > _MOST_ASKED:
+        click.echo(f"\nand {page['jobs_with_incidents'] - _MOST_ASKED} more jobs ask; see `eectl job list`")
+    for row in page["parked"]:
+        click.echo(f"\njob {row['job']} is parked{_because(row['reason'])}")
+    if not page["incidents"] and not page["parked"]:
+        click.echo("\nnothing waits for a person")
+
+
+def _count(states: Any) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(Counter(states).items()))
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
