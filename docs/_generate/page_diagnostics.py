@@ -15,6 +15,7 @@ _MODULES = {
     "Bindings": "ee_core.definitions.bindings",
     "Expressions": "ee_core.definitions.expressions",
     "Activity types": "ee_core.definitions.loading",
+    "Activity inputs": "ee_core.definitions.activity_inputs",
 }
 _ROW = re.compile(r"^(EE-W\d{3})  (?:(error|warning) +)?(.*)$", re.MULTILINE)
 

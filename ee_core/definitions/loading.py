@@ -4,7 +4,7 @@ One form after the other is tried for size, never guessed from a file's name. Al
 starts is checked here, and told at once with its place; nothing is looked up but the given activity types and the
 given language, so that loading the same text twice gives the same hash.
 
-What is not checked: an activity's input and the keys of its output against the schemas of its type.
+What is not checked: the keys of an activity's output against the schema of its type.
 
 ======== ==========================================================================
 code     meaning
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ee_core.definitions import export, native, source
+from ee_core.definitions.activity_inputs import check_activity_inputs
 from ee_core.definitions.bindings import apply_bindings, warn_unbound
 from ee_core.definitions.diagnostics import Diagnostic, Report, did_you_mean
 from ee_core.definitions.expansion import expand_node
@@ -85,6 +86,7 @@ def load(
         apply_bindings(draft, source.read(bindings, bindings_place, may_be_empty=True), report)
     warn_unbound(draft, report)
     _resolve_types(draft, activities, report)
+    check_activity_inputs(draft, activities, report)
     is_well_formed = not report.has_errors
     programs = compile_draft(draft, language, report)
     if is_well_formed:

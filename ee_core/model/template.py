@@ -93,6 +93,11 @@ class Template:
     sources: tuple[Source, ...]  # in the order they are written; one that is written twice is there twice
     _part: _Part
 
+    @property
+    def is_one_expression(self) -> bool:
+        """Whether the whole value is an expression, whose value takes its place and may be of any type."""
+        return isinstance(self._part, _Value)
+
     def bind(self, compile: Callable[[str], Program]) -> BoundTemplate:
         """Compile every expression, each different text once; what `compile` raises is passed on."""
         programs = {text: compile(text) for text in dict.fromkeys(source.text for source in self.sources)}

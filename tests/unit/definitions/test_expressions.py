@@ -81,7 +81,7 @@ def test_an_input_that_may_be_null_and_a_number_take_any_comparison(load_text):
 
 
 def test_the_jobs_own_fields_can_be_read(load_text):
-    text = "  a: {activity: noop, with: {output: '${job.id + job.name + job.version + job.owner}', p: '${job.priority + 1}', l: '${job.labels.x}'}, next: z}\n  z: {end: succeeded}\n"
+    text = "  a: {activity: sap.post, with: {output: '${job.id + job.name + job.version + job.owner}', p: '${job.priority + 1}', l: '${job.labels.x}'}, next: z}\n  z: {end: succeeded}\n"
 
     assert load_text(workflow(text)).diagnostics == ()
 

@@ -31,6 +31,13 @@ _OURS: Final = frozenset(
 )
 
 
+def _in_any_case(schema: dict[str, Any]) -> None:
+    """Let the schema take what is taken; an editor proposes the words as they are usually written."""
+    words = schema.pop("enum")
+    either_case = ("".join(f"[{letter}{letter.lower()}]" for letter in word) for word in words)
+    schema["anyOf"] = [{"enum": words}, {"pattern": f"^({'|'.join(either_case)})$"}]
+
+
 class HttpInput(BaseModel):
     """One request."""
 
@@ -38,7 +45,11 @@ class HttpInput(BaseModel):
 
     method: Annotated[
         Method, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
-    ] = Field(default="GET", description="Written as it is, it says what a repetition may do.")
+    ] = Field(
+        default="GET",
+        description="Written as it is, it says what a repetition may do.",
+        json_schema_extra=_in_any_case,
+    )
     url: str = Field(max_length=8000, description="`http` or `https`; no user or password in it.")
     headers: dict[str, str] = Field(default={}, description="Names in any case.")
     json_body: Any = Field(default=None, alias="json", description="Body, written as JSON.")
