@@ -8,8 +8,9 @@ when it is asked to stop. The effect, the one thing that the world sees, comes a
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from ee_core.contracts.activity import ActivityTraits
 from ee_core.errors import (
@@ -23,9 +24,9 @@ from ee_core.simulation import lines
 from ee_core.simulation.life import current_life
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from ee_core.contracts.activity import ActivityContext
+    from ee_core.contracts.activity import ActivityContext, ActivityType
     from ee_core.simulation.recorder import Recorder
 
 KINDS: Final[Mapping[str, ActivityTraits]] = {
@@ -46,58 +47,89 @@ class Doer:
     ledger: str | None = None
 
 
-class Script:
-    """One of the types.
+class Cast(Protocol):
+    """Who plays the activity types of a run."""
+
+    @property
+    def in_house(self) -> Collection[str]:
+        """The types that engines serve themselves; bots are told theirs by the plan."""
+
+    def make_type(self, name: str, recorder: Recorder, who: Callable[[ActivityTraits], Doer]) -> ActivityType:
+        """Make a type for one process; `who` is asked when an attempt begins, as the process that carries it out."""
+
+
+class Player(ABC):
+    """A type whose attempts leave lines: where they begin, at their effect, and how they end.
 
     Args:
         who: Asked when an attempt begins, as the process that carries it out.
     """
 
-    input_schema = None
-    output_schema = None
+    input_schema: Mapping[str, Any] | None = None
+    output_schema: Mapping[str, Any] | None = None
 
     def __init__(self, name: str, recorder: Recorder, who: Callable[[ActivityTraits], Doer]) -> None:
         self.name = name
         self._recorder = recorder
         self._who = who
-        self._traits = KINDS[name]
 
+    @abstractmethod
     def traits_for(self, template: Any) -> ActivityTraits:
-        return self._traits
+        """As `ActivityType`."""
 
     async def run(self, context: ActivityContext, value: Any) -> Any:
-        run = _Run(self._recorder, self._who(self._traits), context)
-        run.begin(self.name, self._traits)
+        traits = self._traits_of(context)
+        work = Work(self._recorder, self._who(traits), context)
+        work.begin(self.name, traits)
         try:
-            output = await self._act(run, context, value or {})
+            output = await self._act(work, context, value)
         except asyncio.CancelledError:
-            run.end("stopped")
+            work.end("stopped")
             raise
         except ActivityError as error:
             how: Literal["lost", "failed"] = "lost" if isinstance(error, LostActivityError) else "failed"
-            run.end(how, error=Error(error.error_code, error.text))
+            work.end(how, error=Error(error.error_code, error.text))
             raise
-        run.end("succeeded", output)
+        work.end("succeeded", output)
         return output
 
-    async def _act(self, run: _Run, context: ActivityContext, script: Mapping[str, Any]) -> Any:
+    @abstractmethod
+    def _traits_of(self, context: ActivityContext) -> ActivityTraits:
+        """Return what may be done with the work of an attempt."""
+
+    @abstractmethod
+    async def _act(self, work: Work, context: ActivityContext, value: Any) -> Any:
+        """Carry it out, and tell `work` of its effect."""
+
+
+class Script(Player):
+    """One of the types that do what their input says."""
+
+    def traits_for(self, template: Any) -> ActivityTraits:
+        return KINDS[self.name]
+
+    def _traits_of(self, context: ActivityContext) -> ActivityTraits:
+        return KINDS[self.name]
+
+    async def _act(self, work: Work, context: ActivityContext, value: Any) -> Any:
+        script: Mapping[str, Any] = value or {}
         half_s = script.get("seconds", 0) / 2
         try:
             await asyncio.sleep(half_s)
             if context.attempt <= script.get("fail", 0):
                 raise _failure(script.get("advice", ""), context.attempt)
-            run.effect()
+            work.effect()
             await asyncio.sleep(half_s)
             if script.get("hang"):
                 await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
-            if "stubborn" not in script or run.is_over:
+            if "stubborn" not in script or work.is_over:
                 raise
             await asyncio.sleep(script["stubborn"])
         return script.get("output", {"visit": context.visit})
 
 
-class _Run:
+class Work:
     """One call of an activity's code, and its lines."""
 
     def __init__(self, recorder: Recorder, doer: Doer, context: ActivityContext) -> None:
@@ -154,6 +186,18 @@ class _Run:
                 error=error,
                 **self._about,
             )
+
+
+class ScriptedCast:
+    """The types of `KINDS`; bots alone serve the first of them."""
+
+    in_house: Final = tuple(sorted(set(KINDS) - {"work"}))
+
+    def make_type(self, name: str, recorder: Recorder, who: Callable[[ActivityTraits], Doer]) -> ActivityType:
+        return Script(name, recorder, who)
+
+
+SCRIPTED: Final = ScriptedCast()
 
 
 def _failure(advice: str, attempt: int) -> ActivityError:

@@ -1,4 +1,4 @@
-"""Bots and workers as processes: the real hosts, with a ledger that outlives them and scripted activities."""
+"""Bots and workers as processes: the real hosts, with a ledger that outlives them and played activities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ee_core.bot.ledger import IN_MEMORY, open_ledger
 from ee_core.bot.lifetime import HostSettings
 from ee_core.bot.profile import Profile
 from ee_core.bot.worker import WorkerHost
-from ee_core.simulation.activities import Doer, Script
+from ee_core.simulation.activities import Doer
 from ee_core.simulation.faulty_broker import FaultyBroker
 from ee_core.simulation.faulty_ledger import FaultyLedger
 from ee_core.simulation.life import Life
@@ -18,10 +18,11 @@ from ee_core.simulation.life import Life
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ee_core.contracts.activity import ActivityTraits
+    from ee_core.contracts.activity import ActivityTraits, ActivityType
     from ee_core.contracts.broker import Broker
     from ee_core.messages.activity import RunningAttempt
     from ee_core.messages.subjects import Subjects
+    from ee_core.simulation.activities import Cast
     from ee_core.simulation.env import VirtualEnv
     from ee_core.simulation.faults import Faults
     from ee_core.simulation.faulty_broker import Network
@@ -48,6 +49,7 @@ class Surroundings:
     faults: Faults
     recorder: Recorder
     make_env: Callable[[], VirtualEnv]
+    cast: Cast
 
 
 class BotLife:
@@ -119,8 +121,8 @@ class BotLife:
         around.recorder.bot_started(spec.id, host.instance, self._ledger.ledger_id)
         return host
 
-    def _make_type(self, name: str) -> Script:
-        return Script(name, self._around.recorder, self._who)
+    def _make_type(self, name: str) -> ActivityType:
+        return self._around.cast.make_type(name, self._around.recorder, self._who)
 
     def _who(self, traits: ActivityTraits) -> Doer:
         del traits

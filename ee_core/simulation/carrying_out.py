@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ee_core.model.workflow import from_content
+from ee_core.simulation.activities import SCRIPTED
 from ee_core.simulation.env import START_US
 from ee_core.simulation.final import look
 from ee_core.simulation.history import History
@@ -23,8 +24,9 @@ from ee_core.simulation.storm import Storm
 from ee_core.simulation.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
+    from ee_core.simulation.activities import Cast
     from ee_core.simulation.faults import Fault
     from ee_core.simulation.plan import Plan
 
@@ -52,11 +54,20 @@ def simulate(seed: int) -> History:
     return carry_out(draw(seed)).history
 
 
-def carry_out(plan: Plan, *, prepare: Callable[[World, ProcessLoop], None] = lambda world, loop: None) -> Run:
+def carry_out(
+    plan: Plan,
+    *,
+    prepare: Callable[[World, ProcessLoop], None] = lambda world, loop: None,
+    cast: Cast = SCRIPTED,
+    until: Callable[[World], Awaitable[None]] | None = None,
+) -> Run:
     """Carry out a plan.
 
     Args:
         prepare: Called before the first process starts.
+        cast: Plays the activity types.
+        until: Waits for the end after the storm; without it, until all jobs are over, which are cancelled if that
+            takes too long.
 
     Raises:
         VirtualLoopError: A process does not die, or nothing would ever happen again.
@@ -73,11 +84,11 @@ def carry_out(plan: Plan, *, prepare: Callable[[World, ProcessLoop], None] = lam
             task.cancel()
 
         loop.on_standstill = end
-        world = World(plan)
+        world = World(plan, cast)
         prepare(world, loop)
         try:
             async with world:
-                return await _play(world, loop)
+                return await _play(world, loop, until or _come_to_an_end)
         except asyncio.CancelledError:
             if not standstills:
                 raise
@@ -91,15 +102,16 @@ def carry_out(plan: Plan, *, prepare: Callable[[World, ProcessLoop], None] = lam
     return run
 
 
-async def _play(world: World, loop: ProcessLoop) -> Run:
+async def _play(world: World, loop: ProcessLoop, until: Callable[[World], Awaitable[None]]) -> Run:
     plan = world.plan
     for job in plan.jobs:
         world.clients.begin(job)
-    world.clients.operate(world.jobs_with_incidents, world.quarantined_bots)
+    if plan.has_person:
+        world.clients.operate(world.jobs_with_incidents, world.quarantined_bots)
     await Storm(world).rage()
     await world.end_rivals()
     calm_us = world.recorder.now_us
-    await _come_to_an_end(world)
+    await until(world)
     return Run(
         plan=plan,
         history=History(

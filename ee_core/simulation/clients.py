@@ -66,7 +66,13 @@ class Clients:
 
     async def _execute(self, plan: JobPlan, copy: int) -> None:
         await asyncio.sleep(plan.at_s)
-        command = ExecuteJob(id=plan.id, workflow=plan.workflow, priority=plan.priority)
+        command = ExecuteJob(
+            id=plan.id,
+            workflow=plan.workflow,
+            bindings=plan.bindings,
+            inputs=dict(plan.inputs),
+            priority=plan.priority,
+        )
         content = json.dumps(plan.workflow, sort_keys=True) + str(plan.priority)
         await self._send(
             f"execute {plan.id} {copy}",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from ee_core.engine import Parts
 from ee_core.engine.engine import Engine
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 # What a text means depends on nothing but the types, which are the same in all runs, and reading it takes long.
 _LOADED: dict[tuple[bytes, bytes | None], Definition] = {}
+
+
+def remember(content: Any, bindings: Any, definition: Definition) -> None:
+    """Let every engine of this process load a command's workflow as it was loaded elsewhere."""
+    bound = json.dumps(bindings).encode() if bindings is not None else None
+    _LOADED[json.dumps(content).encode(), bound] = definition
 
 
 class EngineLife:

@@ -59,7 +59,7 @@ def enumerate_commits(plan: Plan) -> Iterator[Case]:
     long = _as_long_as(plan, base)
     for number in range(1, base.commits + 1):
         for mode in MODES:
-            yield Case(f"{mode} commit {number} of {base.commits}", long, _at_commit(number, mode))
+            yield Case(f"{mode} commit {number} of {base.commits}", long, at_commit(number, mode))
 
 
 def enumerate_steps(plan: Plan) -> Iterator[Case]:
@@ -85,7 +85,9 @@ def _as_long_as(plan: Plan, base: Run) -> Plan:
     return replace(plan, storm_s=took_us / 1_000_000 + 1.0)
 
 
-def _at_commit(number: int, mode: Mode) -> Prepare:
+def at_commit(number: int, mode: Mode) -> Prepare:
+    """Return what lets the engine die at a commit, from 1, or lose the answer to it."""
+
     def prepare(world: World, _loop: ProcessLoop) -> None:
         seen = 0
 

@@ -113,6 +113,7 @@ class Faults:
 
     Attributes:
         hits_by: How often each struck.
+        script: Says of a call whether a fault strikes it, whatever its rate; None: chance alone decides.
     """
 
     def __init__(
@@ -126,11 +127,21 @@ class Faults:
         self._rates = dict(rates or {})
         self._on_hit = on_hit
         self._chances: dict[Fault, random.Random] = {}
+        self.script: Callable[[Fault, str], bool] | None = None
 
     def hits(self, fault: Fault, about: str = "") -> bool:
         """Say whether a fault strikes now; `about` is for the trace."""
+        if self.strikes(fault, about):
+            return True
         rate = self._rates.get(fault, 0.0)
         if rate <= 0.0 or self.chance(fault).random() >= rate:
+            return False
+        self.note(fault, about)
+        return True
+
+    def strikes(self, fault: Fault, about: str = "") -> bool:
+        """Say whether the script lets a fault strike now."""
+        if self.script is None or not self.script(fault, about):
             return False
         self.note(fault, about)
         return True
@@ -156,6 +167,7 @@ class Faults:
     def calm(self) -> None:
         """Let nothing strike from now on."""
         self._rates.clear()
+        self.script = None
 
 
 CALM: Final = Faults(0)

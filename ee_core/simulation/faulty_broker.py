@@ -1,7 +1,7 @@
 """The network as one process sees it: messages get lost, doubled, late, out of order, and sometimes nothing gets through.
 
 What may be lost is what the design says is healed end to end: `activity.*` and broadcasts. A command that was accepted
-is never lost, but its sender may be told nothing. One `FaultyBroker` stands between each process and the broker; what
+is never lost, but its sender may be told nothing. A script may also let any message come twice, or long after. One `FaultyBroker` stands between each process and the broker; what
 is under way belongs to no process, so a message that was sent arrives though its sender died.
 """
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 _RESTARTS: Final = "x-simulated-restarts"
 _HEALED: Final = ("activity.", "bots.", "jobs.events.", "_INBOX.")  # repeated by whoever needs an answer
+
+HELD_S: Final = (
+    20.0  # a message that a script lets come late: after time-outs of accept and heartbeat, and a restart
+)
 
 Sent = tuple[Channel, bytes, "Mapping[str, str] | None", "str | None"]
 
@@ -96,9 +100,13 @@ class Network:
         self.on_send(life, subject, body)
         if self.restarts:
             sent = channel, body, {**(headers or {}), _RESTARTS: str(self.restarts)}, dedupe
-        if _is_healed(subject):
+        if faults.strikes(Fault.MESSAGE_LATE, subject):
+            self._put_later(inner, sent, HELD_S)
+        elif _is_healed(subject):
             await self._carry_badly(inner, sent)
         else:
+            if faults.strikes(Fault.MESSAGE_DOUBLED, subject):
+                self._put_later(inner, sent, 0.0)
             await self._put(inner, sent)
         if channel.kind is not ChannelKind.BROADCAST and faults.hits(Fault.SEND_UNKNOWN, subject):
             raise BrokerUnavailableError(f"{subject}: the broker's answer did not come")

@@ -35,6 +35,8 @@ class FaultyLedger(Ledger):
         return super().find(key)
 
     def put(self, entry: Entry) -> None:
+        if entry.response is None:
+            self.faults.strikes(Fault.BOT_CRASH, str(entry.key))
         self._pass_to_write()
         super().put(entry)
 

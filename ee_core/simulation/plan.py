@@ -41,6 +41,8 @@ class JobPlan:
     priority: int = 0
     copies: int = 1  # so often the command is sent
     cancel_at_s: float | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    bindings: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Plan:
     storm_s: float = _STORM_S
     fifo: bool = False  # what is ready runs in the order in which it became so
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the engine
+    has_person: bool = True  # who answers incidents and releases bots
 
     @property
     def calm(self) -> Plan:

@@ -1,4 +1,4 @@
-"""The plugins of simulated engines: scripted activity types, the core's policies, and the languages that are installed.
+"""The plugins of simulated engines: played activity types, the core's policies, and the languages that are installed.
 
 One registry serves all engines of a world: making one takes longer than many a run.
 """
@@ -13,7 +13,7 @@ from ee_core.local.env import SystemEnv
 from ee_core.local.policies import CorePolicies
 from ee_core.registry import Registry
 from ee_core.registry.listing import list_entries
-from ee_core.simulation.activities import KINDS, Doer, Script
+from ee_core.simulation.activities import Doer
 from ee_core.simulation.life import current_life
 
 if TYPE_CHECKING:
@@ -22,34 +22,35 @@ if TYPE_CHECKING:
     from ee_core.contracts.activity import ActivityTraits, ActivityType
     from ee_core.contracts.expression import Language
     from ee_core.registry.listing import Entry
+    from ee_core.simulation.activities import Cast
     from ee_core.simulation.env import VirtualEnv
     from ee_core.simulation.recorder import Recorder
 
 
 class SimulatedRegistry(Registry):
-    """A registry that finds scripted types where the real one finds plugins.
+    """A registry that finds played types where the real one finds plugins.
 
     Args:
         engine: Settings of that section, over the defaults.
+        cast: Plays the types that engines serve.
 
     Attributes:
         settings: Of all engines.
         policies: Likewise.
     """
 
-    def __init__(self, env: VirtualEnv, recorder: Recorder, engine: Mapping[str, Any]) -> None:
+    def __init__(self, env: VirtualEnv, recorder: Recorder, engine: Mapping[str, Any], cast: Cast) -> None:
         self.settings = Settings.model_validate({"engine": dict(engine)})
         self.policies = CorePolicies(env, max_open_jobs=self.settings.engine.max_open_jobs)
         super().__init__(self.settings, env, core=self.policies, entries=_languages())
         self._recorder = recorder
-        # bots alone serve the first of them
-        self._scripts = {name: Script(name, recorder, self._who) for name in sorted(set(KINDS) - {"work"})}
+        self._types = {name: cast.make_type(name, recorder, self._who) for name in sorted(cast.in_house)}
 
     def open_activity(self, name: str) -> ActivityType | None:
-        return self._scripts.get(name)
+        return self._types.get(name)
 
     def installed_activities(self) -> Mapping[str, ActivityType]:
-        return dict(self._scripts)
+        return dict(self._types)
 
     def open_expressions(self, name: str) -> Language:
         return _open_language(name)

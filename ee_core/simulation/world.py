@@ -14,6 +14,7 @@ from ee_core.contracts.lock import LeaseState
 from ee_core.local.broker import MemoryBroker
 from ee_core.local.lock_table import LockTable
 from ee_core.messages.subjects import Subjects
+from ee_core.simulation.activities import SCRIPTED
 from ee_core.simulation.bots import BotLife, Surroundings
 from ee_core.simulation.clients import Clients
 from ee_core.simulation.engines import EngineLife
@@ -29,6 +30,7 @@ from ee_core.simulation.registry import SimulatedRegistry
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from ee_core.simulation.activities import Cast
     from ee_core.simulation.plan import Plan
 
 _SUPERVISES_S: Final = 1.0
@@ -39,6 +41,9 @@ _FRUITLESS: Final = 2  # a third one would refuse to start
 class World:
     """Everything in one run.
 
+    Args:
+        cast: Plays the activity types.
+
     Attributes:
         engine: The one that was started last.
         faults: Which may strike; calm at the end.
@@ -46,7 +51,7 @@ class World:
         waits_hit: How often each fault struck while there was a wait of each kind.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, cast: Cast = SCRIPTED) -> None:
         self.plan = plan
         self.faults = Faults(plan.seed, plan.rates, self._note)
         self.subjects = Subjects()
@@ -70,9 +75,9 @@ class World:
         self.table = LockTable(env)
         self.table.add_watcher(lambda record: self.recorder.lease_written(self.lock.writer, record))
         self.around = Surroundings(
-            self.broker, self.network, self.subjects, self.faults, self.recorder, self.make_env
+            self.broker, self.network, self.subjects, self.faults, self.recorder, self.make_env, cast
         )
-        self.registry = SimulatedRegistry(env, self.recorder, {"grace_s": _GRACE_S, **plan.settings})
+        self.registry = SimulatedRegistry(env, self.recorder, {"grace_s": _GRACE_S, **plan.settings}, cast)
         self.clients = Clients(self.around)
         self.bots = {spec.id: BotLife(spec, self.around) for spec in plan.bots}
         self.engines: list[EngineLife] = []
@@ -133,6 +138,12 @@ class World:
         life.is_dead = True
         self.rest(engine, rest_s)
         self.nature.start(engine.kill())
+
+    def crash_bot(self, bot: BotLife, rest_s: float = 0.0) -> None:
+        """Let a bot die in the middle of whatever it does; returns at once."""
+        bot.life.is_dead = True
+        self.rest(bot, rest_s)
+        self.nature.start(bot.kill())
 
     def _adopted_in_vain(self) -> int:
         """Return how many engines in a row came to nothing."""
