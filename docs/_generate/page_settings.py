@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ee_activity_http.settings import HttpSettings
+from ee_activity_python.settings import PythonSettings
 from ee_activity_shell.settings import ShellSettings
 from ee_example.greet import GreetSettings
 from ee_nats.settings import NatsSettings
@@ -84,6 +85,11 @@ def list_sections() -> list[Section]:
             "The activity type `http`",
             '[activities.http]\nallow = ["erp.example:8443", "127.0.0.1:8080"]\ntimeout_s = 10',
             _of_model(HttpSettings),
+        ),
+        Section(
+            "The activity type `python`",
+            '[activities.python]\npath = ["."]\n\n[activities.python.functions]\ntick = "counter:tick"',
+            _of_model(PythonSettings),
         ),
         Section(
             "The activity type `shell`",

@@ -18,6 +18,7 @@ _PACKAGES: Final = {
     ("ee.locks", "nats"): "ee-nats",
     ("ee.expressions", "cel"): "ee-cel",
     ("ee.activities", "http"): "ee-activity-http",
+    ("ee.activities", "python"): "ee-activity-python",
     ("ee.activities", "shell"): "ee-activity-shell",
 }
 """Where EE's own plugins come from, for the cure of a missing one."""

@@ -13,6 +13,7 @@ PLUGINS = {
     "ee-nats": "ee_nats.broker",
     "ee-cel": "ee_cel",
     "ee-activity-http": "ee_activity_http",
+    "ee-activity-python": "ee_activity_python",
     "ee-activity-shell": "ee_activity_shell",
     "ee-example": "ee_example",
 }
@@ -29,7 +30,15 @@ def wheels(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the environment into which all of them are installed."""
-    names = ["ee-core", "ee-nats[server]", "ee-cel", "ee-activity-http", "ee-activity-shell", "ee-example"]
+    names = [
+        "ee-core",
+        "ee-nats[server]",
+        "ee-cel",
+        "ee-activity-http",
+        "ee-activity-python",
+        "ee-activity-shell",
+        "ee-example",
+    ]
     return make_environment(tmp_path_factory.mktemp("all"), wheels, names)
 
 

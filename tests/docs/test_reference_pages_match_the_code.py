@@ -202,6 +202,7 @@ PLUGINS = {
     "The journal `memory`": ("journal", "memory"),
     "The catalogue `folder`": ("catalogue", "folder"),
     "The activity type `http`": ("activities", "http"),
+    "The activity type `python`": ("activities", "python"),
     "The activity type `shell`": ("activities", "shell"),
 }
 
