@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, TypeVar
 
 from ee_core.contracts.journal import JournalTraits
 from ee_core.errors import ConfigError, JournalCorruptError, JournalUnavailableError
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 _TRAITS: Final = JournalTraits(durable=True, partitions=1, shared=False)
 _SETTINGS: Final = frozenset({"path", "busy_timeout_s"})
+_Identity: TypeAlias = tuple[
+    tuple[int, int] | None, ...
+]  # of each file its device and number, if it is there
 _Item_co = TypeVar("_Item_co", covariant=True)
 
 
@@ -68,7 +71,7 @@ class SqliteJournal:
         self._new_store_id = new_store_id
         self._busy_timeout_s = busy_timeout_s
         self._read_only = read_only
-        self._file: tuple[int, int] | None = None  # device and number of the file that was opened
+        self._files: _Identity = ()  # that were opened
         self._store_id = ""
         state = "is open for reading only" if read_only else "is not open yet"
         self._writing = SqliteThread(self._path, "ee-journal-writer", state=state)
@@ -166,10 +169,11 @@ class SqliteJournal:
     ) -> PartitionHead:
         following = self._writer.commit(database, head, entries)
         # after the commit, before anybody is told: a file that has no name any more is gone with this process
-        if self._file is not None and _identify(self._path) != self._file:
+        if _identify(self._path) != self._files:
             raise JournalCorruptError(
-                f"journal {str(self._path)!r} was deleted or replaced while it was open, and what is written now would be"
-                " lost; stop the engine, put the file back or `eectl engine restore` a backup, and start again",
+                f"journal {str(self._path)!r}, or a file of SQLite beside it, was deleted or replaced while it was open,"
+                " and what is written now would be lost; stop the engine, put the file back or `eectl engine restore` a"
+                " backup, and start again",
                 position=following.position,
             )
         return following
@@ -192,7 +196,8 @@ class SqliteJournal:
                 busy_timeout_s=self._busy_timeout_s,
             )
         )
-        self._file = _identify(self._path)
+        await self._writing.run(sqlite_schema.read_store_id)  # with the first read SQLite makes its log
+        self._files = _identify(self._path)
 
     async def _iterate(self, pages: _Pages[_Item_co]) -> AsyncIterator[_Item_co]:
         while page := await self._reading.run(pages.next_page):
@@ -201,7 +206,12 @@ class SqliteJournal:
                 yield item
 
 
-def _identify(path: Path) -> tuple[int, int] | None:
+def _identify(path: Path) -> _Identity:
+    """Return which files lie there: the journal, its log, and the log's index that all who have it open share."""
+    return tuple(_number(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
+
+
+def _number(path: str) -> tuple[int, int] | None:
     try:
         found = os.stat(path)  # noqa: PTH116 - a microsecond in the way of each commit; Path's takes three
     except OSError:

@@ -228,6 +228,37 @@ async def test_a_write_that_failed_succeeds_when_the_cause_is_gone(connect, hind
         assert await records_of(journal) == [bytes(50_000)] * 4
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere an open file cannot be deleted")
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("harm", ["deleted", "moved away", "replaced"])
+async def test_nothing_is_acknowledged_into_a_file_that_is_gone(connect, path, suffix, harm):
+    async with connect() as journal:
+        head = await journal.commit(await journal.open_partition(0), [entry("a", 0)])
+        file = path.with_name(f"{path.name}{suffix}")
+        if harm == "replaced":
+            copy = path.with_name("copy")
+            copy.write_bytes(file.read_bytes())
+            copy.rename(file)
+        elif harm == "moved away":
+            file.rename(path.with_name("away"))
+        else:
+            file.unlink()
+
+        with pytest.raises(JournalCorruptError, match="deleted or replaced while it was open"):
+            await journal.commit(head, [entry("a", 1)])
+
+
+async def test_a_journal_as_it_was_opened_is_not_called_replaced(connect, path):
+    for life in range(3):  # made, then opened, each with a log of its own
+        async with connect() as journal:
+            head = await journal.open_partition(0)
+            for index in range(3):
+                head = await journal.commit(head, [entry("a", life * 3 + index)])
+                await journal._writing.run(
+                    lambda database: database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                )
+
+
 async def test_what_is_remembered_of_a_job_is_not_trusted_after_another_writer(connect):
     async with connect() as first, connect() as second:
         head = await first.open_partition(0)
