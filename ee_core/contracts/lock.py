@@ -139,7 +139,13 @@ class LockProvider(Protocol):
         """
 
     async def release(self, lease: Lease) -> None:
-        """Give the bot back; the lease number stays in the record. Raises as `write`."""
+        """Give the bot back; the lease number stays in the record.
+
+        Raises:
+            LockLostError: The record is no longer ours. After a call without answer: that one was done, and
+                another has the bot by now; or it was lost before. There is nothing left to give back.
+            LockUnavailableError: No answer in time; it may be given back. Retryable.
+        """
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[LockRecord]]:
         """Follow all records."""

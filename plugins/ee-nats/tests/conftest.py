@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import pytest_asyncio
 from ee_nats.server import ServerProcess, find_server
 
 _numbers = itertools.count(1)
+
+
+class Wire:
+    """The way to a server, on which answers can be lost: what is asked is done, and nobody hears so."""
+
+    def __init__(self, server):
+        self._server_port = urlsplit(server.url).port
+        self.is_deaf = False
+
+    async def __aenter__(self):
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"nats://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_):
+        self._listener.close()
+
+    async def _serve(self, reader, writer):
+        with closing(writer), suppress(OSError):
+            back, there = await asyncio.open_connection("127.0.0.1", self._server_port)
+            with closing(there):
+                await asyncio.gather(self._ask(reader, there), self._answer(back, writer))
+
+    async def _ask(self, reader, there):
+        while data := await reader.read(2**16):
+            there.write(data)
+        there.close()
+
+    async def _answer(self, back, writer):
+        while data := await back.read(2**16):
+            if not self.is_deaf:
+                writer.write(data)
+        writer.close()
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +66,13 @@ def own_server(nats_binary, tmp_path):
     """A server that the test may end, restart and pause."""
     with ServerProcess(tmp_path / "nats", nats_binary, sync_always=False) as server:
         yield server
+
+
+@pytest_asyncio.fixture
+async def wire(own_server):
+    """A way to the server of the test on which answers can be lost."""
+    async with Wire(own_server) as wire:
+        yield wire
 
 
 @pytest.fixture
