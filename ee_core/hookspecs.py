@@ -16,8 +16,8 @@ Prefixes: ``ee_open_`` makes a driver, ``ee_choose_``, ``ee_admit_`` and ``ee_ex
 opinion), ``ee_add_`` contributes, ``ee_on_`` observes and returns nothing.
 
 The ``ee_open_*`` hooks belong into the module that the entry point of a driver group names (``ee.brokers``,
-``ee.locks``, ``ee.journals``, ``ee.catalogues``, ``ee.expressions``, ``ee.activities``): the registry calls that one
-plugin. All others belong into a module of the group ``ee.hooks``, where all plugins are asked together.
+``ee.locks``, ``ee.journals``, ``ee.catalogues``, ``ee.expressions``, ``ee.activities``, ``ee.cli``): the registry calls
+that one plugin. All others belong into a module of the group ``ee.hooks``, where all plugins are asked together.
 
 A module may say ``EE_API = 1``: the value of `API_VERSION` that it was written for. Another number is refused.
 """
@@ -31,6 +31,8 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    import click
 
     from ee_core.contracts.activity import ActivityType
     from ee_core.contracts.broker import Broker
@@ -356,4 +358,25 @@ def ee_on_message(
         outcome: What became of it.
 
     An exception costs this plugin this call and is reported once per plugin and minute.
+    """
+
+
+# -- command line --------------------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def ee_open_command(name: str) -> click.Command | None:
+    """Make a command of `eectl`.
+
+    Called when the command is called or its help is shown. Only the module behind the entry point ``name`` of the group
+    ``ee.cli`` is called. A name that the core has is the core's.
+
+    Args:
+        name: The entry point's name, as typed after `eectl`.
+
+    Returns:
+        A command or group of click, whose `name` is ``name``. Its callback may return an exit code.
+
+    An exception, or an answer that is no command of click, quarantines the plugin: `eectl` says why, and its other
+    commands go on.
     """

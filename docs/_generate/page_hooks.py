@@ -23,8 +23,9 @@ _DRIVERS = {
     "ee_open_journal": "ee_core.local.memory_journal",
     "ee_open_catalogue": "ee_core.local.catalogue",
     "ee_open_broker": "ee_core.local.broker",
+    "ee_open_command": "ee_nats.commands",
 }
-_PARTS = ("executor", "reactor", "spawner", "broker")
+_PARTS = ("executor", "reactor", "spawner", "broker", "command line")
 
 
 def make() -> str:

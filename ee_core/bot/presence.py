@@ -65,13 +65,14 @@ class Presence:
         self._status = status
 
     async def say_hello(self) -> None:
-        """Broadcast everything, schemas too."""
+        """Broadcast everything, schemas too; and a heartbeat: where a bot may speak on its own subjects alone, that is heard."""
         schemas = {
             name: dict(item.input_schema)
             for name, item in self._profile.activities.items()
             if item.input_schema is not None
         }
         await self._send(self._subjects.bots_hello, self._message(schemas))
+        await self._send(self._subjects.bot_heartbeat(self._profile.id), self._message({}))
 
     async def beat(self) -> None:
         """Say hello, then send heartbeats until cancelled."""

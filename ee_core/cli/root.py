@@ -1,6 +1,7 @@
 """The group `eectl` and the table of its commands, each imported when it is called.
 
-A command is a click command named by ``module:attribute``; its module lives in this package. `main` imports this
+A command is a click command named by ``module:attribute``; its module lives in this package. Plugins add theirs by the
+hook `ee_open_command`. `main` imports this
 module only after it has chosen how help is printed.
 """
 
@@ -22,6 +23,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "up": "ee_core.cli.up:up",
     "down": "ee_core.cli.down:down",
     "status": "ee_core.cli.status:status",
+    "doctor": "ee_core.cli.doctor:doctor",
     "job": "ee_core.cli.job:job",
     "workflow": "ee_core.cli.workflow:workflow",
     "bot": "ee_core.cli.bot:bot",
@@ -32,14 +34,18 @@ _COMMANDS: Final[Mapping[str, str]] = {
 
 
 class _Lazy(click.Group):
-    """A group whose commands are imported when they are called or their help is shown."""
+    """A group whose commands, the core's and those of plugins, are imported when they are called or their help is shown."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        from ee_core.cli.extensions import list_names
+
+        return [*_COMMANDS, *(name for name in list_names() if name not in _COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            return None
+            from ee_core.cli.extensions import open_command
+
+            return open_command(cmd_name, ctx.params.get("config"))
         module, attribute = _COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command

@@ -25,6 +25,7 @@ from ee_core.errors import EngineError, EngineStoppedError, MessageError
 from ee_core.executor import Executor, summarize
 from ee_core.fleet import Fleet
 from ee_core.messages.bots import BotHello, BotsCall
+from ee_core.messages.instants import to_text
 from ee_core.model.ids import EngineId
 from ee_core.partition import Partition
 from ee_core.reactor import Reactor, Surroundings
@@ -284,9 +285,8 @@ class Engine:
 
     def _about(self) -> dict[str, Any]:
         journal = self._parts.journal
-        return {"engine": self.id, "store": journal.store_id, "commits": self.partition.commits} | (
-            self._parts.policies.snapshot()
-        )
+        about = {"engine": self.id, "store": journal.store_id, "commits": self.partition.commits}
+        return about | {"now": to_text(self._parts.env.now())} | self._parts.policies.snapshot()
 
     def _call_bots(self) -> None:
         channel = Channel(ChannelKind.BROADCAST, self._parts.subjects.bots_call)

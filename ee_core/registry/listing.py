@@ -23,6 +23,7 @@ GROUPS: Final = {
     "ee.journals": "journal",
     "ee.catalogues": "catalogue",
     "ee.brokers": "broker",
+    "ee.cli": "command",
 }
 """Entry-point groups, and the word for what is in them; in the order of `ee_core.hookspecs`."""
 

@@ -29,6 +29,7 @@ OPEN_HOOKS = {
     "ee.journals": "ee_open_journal",
     "ee.catalogues": "ee_open_catalogue",
     "ee.brokers": "ee_open_broker",
+    "ee.cli": "ee_open_command",
 }
 """The hook that makes a driver, by the group whose entry points name its module."""
 

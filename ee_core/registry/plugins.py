@@ -42,9 +42,10 @@ _CONTRACTS: Final[dict[str, type]] = {
     "ee.journals": Journal,
     "ee.catalogues": Catalogue,
     "ee.brokers": Broker,
+    "ee.cli": object,  # click's own class, which only the command line knows
 }
 
-_NAMED: Final = frozenset({"ee.activities", "ee.expressions"})  # whose drivers say their own name
+_NAMED: Final = frozenset({"ee.activities", "ee.expressions", "ee.cli"})  # whose drivers say their own name
 
 
 class PluginState(StrEnum):
@@ -171,6 +172,10 @@ class Registry:
         if name not in self._activities:
             self._activities[name] = self._make_activity(name)
         return self._activities[name]
+
+    def open_command(self, name: str) -> object:
+        """Make the command of a name; who asks sees whether it is one of click. Raises as `open_broker`."""
+        return self._open("ee.cli", name, name=name)
 
     def installed_activities(self) -> Mapping[str, ActivityType]:
         """Make every activity type that is installed and works, by name in order of name. Raises as `open_activity`."""

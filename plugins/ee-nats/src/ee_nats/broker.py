@@ -71,7 +71,7 @@ class NatsBroker:
             raise BrokerError("this NATS broker was opened before; make a new one")
         connection = await connect(self._settings)
         try:
-            self._plans = plan_streams(connection)
+            self._plans = plan_streams(connection.prefix)
             await ensure_streams(connection, self._plans)
         except BaseException:
             await connection.close()

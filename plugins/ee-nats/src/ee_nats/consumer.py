@@ -195,8 +195,9 @@ class PullConsumer(Mailbox[JetStreamDelivery]):
             "max_ack_pending": _MOST_HELD,
         }
         try:
+            # with the pattern in the subject, so that a server's permissions can say who may read what
             await self._connection.api(
-                f"CONSUMER.CREATE.{self._stream}.{self._durable}",
+                f"CONSUMER.CREATE.{self._stream}.{self._durable}.{self._pattern}",
                 {"stream_name": self._stream, "config": config},
             )
         except ApiError as error:

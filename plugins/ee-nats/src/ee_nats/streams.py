@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ee_core.contracts.broker import ChannelKind
 from ee_core.contracts.envelope import overlap
 from ee_core.errors import BrokerError, ConfigError
-from ee_core.messages.subjects import PATTERNS
+from ee_core.messages.subjects import PATTERNS, Subjects
 from ee_nats.connection import ApiError
 
 if TYPE_CHECKING:
@@ -40,18 +40,17 @@ class StreamPlan:
     )
 
 
-def plan_streams(connection: Connection) -> tuple[StreamPlan, ...]:
-    """List the streams of the connection's namespace."""
+def plan_streams(prefix: str) -> tuple[StreamPlan, ...]:
+    """List the streams of a namespace."""
+    named = Subjects(prefix).named
     plans: dict[str, StreamPlan] = {}
     for kind in (ChannelKind.WORK, ChannelKind.INBOX, ChannelKind.REPLY):
         for head in dict.fromkeys(pattern.split(".")[0] for pattern in PATTERNS[kind]):
-            subjects = tuple(
-                connection.named(pattern) for pattern in PATTERNS[kind] if pattern.split(".")[0] == head
-            )
-            name = stream_name(connection.prefix, f"{kind}-{head}")
+            subjects = tuple(named(pattern) for pattern in PATTERNS[kind] if pattern.split(".")[0] == head)
+            name = stream_name(prefix, f"{kind}-{head}")
             plans[name] = StreamPlan(name, kind, subjects, is_transport=head == "activity")
-    name = stream_name(connection.prefix, "rejected")
-    plans[name] = StreamPlan(name, None, (connection.named("rejected.>"),), is_transport=False)
+    name = stream_name(prefix, "rejected")
+    plans[name] = StreamPlan(name, None, (named("rejected.>"),), is_transport=False)
     return tuple(plans.values())
 
 

@@ -1,0 +1,137 @@
+"""`eectl doctor`: looks at everything that EE needs here, and says what mends what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ee_core.cli.exits import Exit
+from ee_core.cli.main import run_async
+from ee_core.cli.output import print_json
+from ee_core.cli.place import DATA, find_journal
+from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
+from ee_core.cli.site import find_site
+
+if TYPE_CHECKING:
+    from ee_core.cli.checkups import Finding
+    from ee_core.config import Settings
+
+_ANSWER_S: Final = 3.0
+_COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DATA,
+    show_default=True,
+    help="The folder of journal, server and ledgers.",
+)
+@click.option(
+    "--journal", metavar="FILE", help="The journal's file; without it journal.path, else .ee/journal.sqlite."
+)
+@click.option(
+    "--nats-server",
+    "binary",
+    envvar="EE_NATS_SERVER",
+    metavar="PATH",
+    help="The nats-server of `eectl up`; without it the installed one.",
+)
+@server_options
+@output_option
+@click.pass_context
+def doctor(
+    context: click.Context,
+    /,
+    data: Path,
+    journal: str | None,
+    binary: str | None,
+    output: str,
+    **server: str | None,
+) -> int:
+    """Look at versions, settings, plugins, disk, ports, clock, journal, broker and engine.
+
+    Changes nothing. Each line is ok, warn or fail; warn and fail say what mends them. Exit code 11: a line is fail.
+    """
+    from ee_core.cli.checkups import check_python, to_row
+
+    found = list(check_python())
+    found += _examine(context, data, journal, binary, server)
+    if output == "json":
+        print_json([to_row(each) for each in found])
+    else:
+        _print(found)
+    return Exit.FOUND_SOMETHING if any(each.level == "fail" for each in found) else Exit.OK
+
+
+def _examine(
+    context: click.Context,
+    data: Path,
+    journal: str | None,
+    binary: str | None,
+    server: dict[str, str | None],
+) -> list[Finding]:
+    from ee_core.cli.checkups import Finding, check_folder, check_plugins, check_port, check_server
+    from ee_core.cli.up import PORT
+    from ee_core.errors import ConfigError
+
+    try:
+        site = find_site(data)
+        at = server["server"] or (site.url if site else None)
+        settings = read_settings(context, server_flags(server["broker"], at, server["namespace"]))
+    except ConfigError as error:
+        return [Finding("settings", "fail", str(error), "mend it; the rest was not looked at")]
+    found = [Finding("settings", "ok", f"broker {settings.broker.name!r}, journal {settings.journal.name!r}")]
+    found += check_plugins(settings)
+    found += check_folder(data)
+    found += check_server(binary)
+    found += check_port(PORT)
+    try:
+        path = find_journal(context, journal or (str(data / "journal.sqlite") if data != DATA else None))
+    except ConfigError as error:
+        found.append(Finding("journal", "ok", str(error)))
+    else:
+        found += _ask(path, settings)
+    return found
+
+
+def _ask(path: Path, settings: Settings) -> list[Finding]:
+    from ee_core.cli.checkups import check_journal
+
+    found: list[Finding] = []
+
+    async def ask() -> int:
+        found.extend(await check_journal(path))
+        found.extend(await _ask_engine(settings))
+        return 0
+
+    run_async(ask())
+    return found
+
+
+async def _ask_engine(settings: Settings) -> list[Finding]:
+    from ee_core.cli.checkups import Finding, check_engine
+    from ee_core.errors import BrokerUnavailableError, EngineError
+
+    name = settings.broker.name
+    try:
+        async with connected(settings, timeout_s=_ANSWER_S) as client:
+            return [Finding("broker", "ok", f"{name!r} answers"), *await check_engine(client)]
+    except BrokerUnavailableError as error:
+        cause, _, cure = str(error).partition("; ")
+        return [Finding("broker", "warn", cause, cure)]
+    except EngineError as error:
+        cause, _, cure = str(error).partition("; ")
+        return [Finding("broker", "fail", cause, cure)]
+
+
+def _print(found: list[Finding]) -> None:
+    width = max(len(each.what) for each in found)
+    for each in found:
+        mark: Any = click.style(each.level.ljust(4), fg=_COLOURS[each.level])
+        click.echo(f"{mark}  {each.what.ljust(width)}  {each.text}")
+        if each.cure:
+            click.echo(f"{'':4}  {'':{width}}  -> {each.cure}")
