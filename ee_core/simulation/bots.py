@@ -18,6 +18,7 @@ from ee_core.simulation.life import Life
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ee_core.bot.entry import AttemptKey
     from ee_core.contracts.activity import ActivityTraits, ActivityType
     from ee_core.contracts.broker import Broker
     from ee_core.messages.activity import RunningAttempt
@@ -72,6 +73,21 @@ class BotLife:
     def running(self) -> RunningAttempt | None:
         """What its process says that it works on."""
         return self.host._slot.running if isinstance(self.host, BotHost) else None
+
+    @property
+    def owes(self) -> list[AttemptKey]:
+        """The attempts of which it has not been told that their response has come, if it lives."""
+        if not self.is_running or self._ledger is None or not isinstance(self.host, BotHost):
+            return []
+        running = self.running
+        found = [entry.key for entry in self._ledger.open_entries()]
+        found += [key for key in self.host._answers._debts if key not in found]
+        return [
+            key
+            for key in found
+            if (running is None or key != (running.job, running.visit, running.attempt))
+            and not ((entry := self._ledger.find(key)) and entry.acked)
+        ]
 
     async def start(self) -> None:
         """Start a process, after what is left of the one before."""

@@ -16,7 +16,7 @@ from ee_core.model.workflow import from_content
 from ee_core.simulation.activities import SCRIPTED
 from ee_core.simulation.env import START_US
 from ee_core.simulation.final import look
-from ee_core.simulation.history import History
+from ee_core.simulation.history import History, Waited
 from ee_core.simulation.life import ProcessLoop
 from ee_core.simulation.loop import VirtualLoopError
 from ee_core.simulation.plan import draw
@@ -34,6 +34,7 @@ CALM_S: Final = 900.0  # in which everything must have come to its end
 _WANTED_S: Final = 200.0  # a job that is open so long after the storm is not wanted any more
 _SETTLE_S: Final = 5.0
 _LOOKS_S: Final = 1.0
+_OWED_S: Final = 150.0  # a bot repeats a response at least once a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ async def _play(world: World, loop: ProcessLoop, until: Callable[[World], Awaita
             faults_stopped_us=calm_us,
             ended_us=world.recorder.now_us,
             final=look(world),
+            waited=world.waited,
         ),
         hits=Counter(world.faults.hits_by),
         waits_hit=dict(world.waits_hit),
@@ -134,16 +136,25 @@ async def _play(world: World, loop: ProcessLoop, until: Callable[[World], Awaita
 async def _come_to_an_end(world: World) -> None:
     loop = asyncio.get_running_loop()
     began_s = loop.time()
-    is_cancelled = False
     while world.open_jobs or world.clients.unanswered or not world.engine.is_ready:
         if loop.time() > began_s + CALM_S:
-            return
-        if loop.time() > began_s + _WANTED_S and not is_cancelled:
-            is_cancelled = True
+            break
+        if loop.time() > began_s + _WANTED_S and world.waited is None:
+            lines, now_us = world.recorder.lines, world.recorder.now_us
+            world.waited = Waited(lines=len(lines), at_us=now_us, final=look(world))
             for job in world.open_jobs:
                 world.clients.cancel(job)
         await asyncio.sleep(_LOOKS_S)
+    await _settle(world)
+
+
+async def _settle(world: World) -> None:
+    """Wait a moment for what may still be under way, and until every response that bots owe is acknowledged."""
     await asyncio.sleep(_SETTLE_S)
+    for _ in range(round(_OWED_S / _LOOKS_S)):
+        if not any(bot.owes for bot in world.bots.values()):
+            return
+        await asyncio.sleep(_LOOKS_S)
 
 
 @contextmanager

@@ -30,11 +30,15 @@ but the history's. What it finds are violations of these invariants:
 | I23 | What is recorded as never started, or as ended, is really not done from then on |
 | I24 | Durable before act: requests and events for observers say what is stored |
 | I25 | A bot's word is acknowledged only after the record of it, or of another end; a late one is kept |
-| I26 | Lease numbers rise with every holder; it is held only when the bot has answered its claim, and a bot is assigned only by the engine that was given the lease, and not before it is held |
+| I26 | Lease numbers rise with every holder, and nobody is robbed whose key lives; it is held only when the bot has answered its claim, and a bot is assigned only by the engine that was given the lease, and not before it is held |
 | I27 | Every accepted job ends within a bound after faults have stopped, or waits for a person |
 | I28 | Every wait of an open job is armed once and has a living producer: no silent hang |
 | I29 | Nothing outlives its reason: no seat, wait, timer, task, row, message or incident |
 | I30 | No engine ends by an error of its own; one may give up when a fault takes away a part that it needs |
+| I31 | Long after the last fault a job waits for something only if that really has not come: for work that goes on, for a bot that is at work or not there |
+| I32 | A cancel that a bot has taken ends the work that it names |
+| I33 | Every event is told to the hooks at least once |
+| I34 | A bot goes to whoever is first in the line, by priority, then by age (R9) |
 
 They are judged in stages, because each takes for granted what the ones before it prove: a history in which I1 fails is
 not looked at further, nor a journal in which I2, I3 or I4 fails. I7, I8 and the end are judged for jobs of which
@@ -55,9 +59,11 @@ from ee_core.simulation.checks import (
     ending,
     journal,
     leftovers,
+    order,
     outward,
     replaying,
     shape,
+    waiting,
     words,
     work,
 )
@@ -91,9 +97,11 @@ _CHECKS: Final[tuple[Check, ...]] = (
     work.check_once,
     work.check_recorded,
     work.check_idle,
+    work.check_stopped,
     words.check_words,
     outward.check_durable,
     outward.check_taken,
+    outward.check_told,
     outward.check_leases,
     ending.check_engines,
 )
@@ -127,6 +135,8 @@ def check(history: History, *, bound_us: int = DEFAULT_BOUND_US) -> list[Violati
     found = [violation for one in _CHECKS for violation in one(reading)]
     found.extend(commands.check_cancelled(reading, bound_us))
     found.extend(_end(reading, found, bound_us))
+    if not found and (early := history.until_waited) is not None:
+        found.extend(waiting.check_waiting(Reading(early)))
     parked = {story.job for story in reading.jobs.values() if story.damaged}
     return [one for one in found if one.job not in parked or one.invariant in _OF_BOTS]
 
@@ -134,12 +144,15 @@ def check(history: History, *, bound_us: int = DEFAULT_BOUND_US) -> list[Violati
 def _end(reading: Reading, found: list[Violation], bound_us: int) -> Iterator[Violation]:
     bad = _jobs(one for one in found if one.invariant in _UNREADABLE)
     jobs: dict[JobId, Job] = {}
-    replayed = list(replaying.replay(reading, bad, jobs))
+    spans: list[replaying.Span] = []
+    replayed = list(replaying.replay(reading, bad, jobs, spans))
     yield from replayed
     world = ending.World(reading)
     hanging = list(ending.check_producers(reading, jobs, world))
     yield from hanging
     yield from leftovers.check_left(reading, jobs, world)
+    if not replayed:
+        yield from order.check_order(reading, spans)
     yield from ending.check_bound(reading, jobs, bound_us, bad | _jobs(replayed) | _jobs(hanging))
 
 

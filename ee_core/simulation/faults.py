@@ -40,6 +40,7 @@ class Fault(StrEnum):
     COMMIT_SLOW = "commit_slow"
     COMMIT_LATE = "commit_late"  # given up, and it lands after that
     JOURNAL_FAILED = "journal_failed"  # another call than a commit
+    JOURNAL_SLOW = "journal_slow"  # likewise: what was read may be old when it is used
 
     # the lock's and the ledger's
     LOCK_FAILED = "lock_failed"  # nothing changed
@@ -61,6 +62,7 @@ class Fault(StrEnum):
     JOURNAL_DOWN = "journal_down"
     LOCK_DOWN = "lock_down"  # longer than an engine's key lives: it expires while work goes on
     CLOCK_JUMP = "clock_jump"
+    BOT_GONE = "bot_gone"  # it dies and never comes back
 
     @property
     def line_kind(self) -> FaultKind:
@@ -82,6 +84,7 @@ _LINE_KINDS: Final = {
     Fault.COMMIT_SLOW: FaultKind.COMMIT_UNKNOWN,
     Fault.COMMIT_LATE: FaultKind.COMMIT_LATE,
     Fault.JOURNAL_FAILED: FaultKind.COMMIT_FAILED,
+    Fault.JOURNAL_SLOW: FaultKind.COMMIT_UNKNOWN,
     Fault.LOCK_FAILED: FaultKind.ENGINE_KEY_EXPIRED,
     Fault.LOCK_UNKNOWN: FaultKind.ENGINE_KEY_EXPIRED,
     Fault.LEDGER_FAILED: FaultKind.COMMIT_FAILED,
@@ -99,6 +102,7 @@ _LINE_KINDS: Final = {
     Fault.JOURNAL_DOWN: FaultKind.COMMIT_FAILED,
     Fault.LOCK_DOWN: FaultKind.ENGINE_KEY_EXPIRED,
     Fault.CLOCK_JUMP: FaultKind.CLOCK_JUMPED,
+    Fault.BOT_GONE: FaultKind.BOT_GONE,
 }
 STROKES: Final = tuple(list(Fault)[list(Fault).index(Fault.ENGINE_CRASH) :])
 RATED: Final = tuple(list(Fault)[: list(Fault).index(Fault.ENGINE_CRASH)])

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from ee_core.errors import EngineError, JournalUnavailableError
 from ee_core.simulation.faults import Fault, Faults
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from types import TracebackType
 
     from ee_core.contracts.journal import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ee_core.model.ids import JobId, WorkflowHash
     from ee_core.simulation.life import Life
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _GIVEN_UP_S = 2.0  # a driver waits so long for an answer
 
@@ -85,6 +86,7 @@ class FaultyJournal:
 
     async def open_partition(self, partition: int) -> PartitionHead:
         self._check("open_partition")
+        await self._dawdle("open_partition")
         self._weather.writer = self._life
         return await self._inner.open_partition(partition)
 
@@ -133,18 +135,19 @@ class FaultyJournal:
 
     def read(self, partition: int, *, after: int = 0) -> AsyncIterator[StoredCommit]:
         self._check("read")
-        return self._inner.read(partition, after=after)
+        return _Dawdling(self._inner.read(partition, after=after), self._dawdle, "read")
 
     def history(self, job: JobId) -> AsyncIterator[bytes]:
         self._check("history")
-        return self._inner.history(job)
+        return _Dawdling(self._inner.history(job), self._dawdle, "history")
 
     def open_jobs(self, partition: int) -> AsyncIterator[JobId]:
         self._check("open_jobs")
-        return self._inner.open_jobs(partition)
+        return _Dawdling(self._inner.open_jobs(partition), self._dawdle, "open_jobs")
 
     async def find_job(self, job: JobId) -> JobSummary | None:
         self._check("find_job")
+        await self._dawdle("find_job")
         return await self._inner.find_job(job)
 
     async def list_jobs(self, wanted: JobFilter) -> list[JobSummary]:
@@ -153,14 +156,22 @@ class FaultyJournal:
 
     async def put_content(self, name: WorkflowHash, content: bytes) -> None:
         self._check("put_content")
+        await self._dawdle("put_content")
         await self._inner.put_content(name, content)
 
     async def get_content(self, name: WorkflowHash) -> bytes:
         self._check("get_content")
+        await self._dawdle("get_content")
         return await self._inner.get_content(name)
 
     async def close(self) -> None:
         await self._inner.close()
+
+    async def _dawdle(self, call: str) -> None:
+        faults = self._weather.faults
+        if faults.hits(Fault.JOURNAL_SLOW, call):
+            await asyncio.sleep(faults.chance(Fault.JOURNAL_SLOW).uniform(0.01, 3.0))
+            self._check_up()
 
     def _check(self, call: str) -> None:
         self._check_up()
@@ -173,3 +184,19 @@ class FaultyJournal:
         self._life.check(JournalUnavailableError)
         if self._weather.is_down:
             raise JournalUnavailableError("the disk does not answer")
+
+
+class _Dawdling(Generic[_T]):
+    """An iterator that may take its time before each item; no generator, which the garbage collector would end."""
+
+    def __init__(self, items: AsyncIterator[_T], dawdle: Callable[[str], Awaitable[None]], call: str) -> None:
+        self._items = items
+        self._dawdle = dawdle
+        self._call = call
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _T:
+        await self._dawdle(self._call)
+        return await anext(self._items)

@@ -43,7 +43,12 @@ def look(world: World) -> Final:
         ),
         armed=tuple(wait for engine in engines for wait in _armed(engine)),
         bots=tuple(_bot(world, bot) for bot in world.bots.values()),
-        leftovers=tuple(left for engine in engines for left in _leftovers(engine)) + tuple(_messages(world)),
+        leftovers=(
+            *(left for engine in engines for left in _leftovers(engine)),
+            *_messages(world),
+            *_responses(world),
+        ),
+        untold=tuple(world.recorder.untold()) if engines else (),
     )
 
 
@@ -149,6 +154,13 @@ def _leftovers(engine: Engine) -> Iterator[Leftover]:
         yield Leftover(kind="row", name="armed", engine=engine.id, job=job)
     for command in engine.spawner._commands._chains:
         yield Leftover(kind="row", name="commands", engine=engine.id, job=JobId(command))
+
+
+def _responses(world: World) -> Iterator[Leftover]:
+    for bot in world.bots.values():
+        for job, visit, attempt in bot.owes:
+            name = f"response of {visit}/{attempt} by {bot.spec.id}, not acknowledged"
+            yield Leftover(kind="response", name=name, job=JobId(job))
 
 
 def _messages(world: World) -> Iterator[Leftover]:

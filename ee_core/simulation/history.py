@@ -58,8 +58,8 @@ class Leftover(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     kind: Literal[
-        "timer", "task", "row", "message"
-    ]  # row: of any table in memory; message: kept by the broker
+        "timer", "task", "row", "message", "response"
+    ]  # row: of any table in memory; message: kept by the broker; response: owed by a bot
     name: str  # for people: which table, which task
     engine: str = ""  # whose it is; "": the broker's
     job: JobId | None = None  # for whom it is kept
@@ -73,6 +73,15 @@ class Final(msgspec.Struct, frozen=True, omit_defaults=True):
     armed: tuple[ArmedWait, ...] = ()
     bots: tuple[FinalBot, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
+    untold: tuple[tuple[JobId, str], ...] = ()  # events of which no hook was told, by job and name
+
+
+class Waited(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was there when jobs were still open long after the last fault: after it nobody wants them any more."""
+
+    lines: int  # how many there were until then
+    at_us: int
+    final: Final
 
 
 class History(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -88,6 +97,17 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True):
     faults_stopped_us: int = 0  # no fault at or after this instant of true time
     ended_us: int = 0  # when `final` was seen
     final: Final = Final()
+    waited: Waited | None = None  # None: no job was open so long
+
+    @property
+    def until_waited(self) -> History | None:
+        """The part of it until jobs had been open too long, as a history of its own; None when none was."""
+        waited = self.waited
+        if waited is None:
+            return None
+        return msgspec.structs.replace(
+            self, lines=self.lines[: waited.lines], ended_us=waited.at_us, final=waited.final, waited=None
+        )
 
     def to_json(self) -> bytes:
         """Return UTF-8 JSON; equal histories give equal bytes."""

@@ -145,6 +145,16 @@ class EventShown(Line, frozen=True, kw_only=True, tag="EventShown"):
     name: str  # of the event
 
 
+class CancelTaken(Line, frozen=True, kw_only=True, tag="CancelTaken"):
+    """A bot acknowledged to the broker the delivery of a cancel: from here on it must stop what it names."""
+
+    bot: BotId
+    job: JobId
+    visit: VisitId
+    attempt: int
+    fence: Fence | None = None
+
+
 class LeaseWritten(Line, frozen=True, kw_only=True, tag="LeaseWritten"):
     """The lock provider has stored a bot's record."""
 
@@ -154,6 +164,7 @@ class LeaseWritten(Line, frozen=True, kw_only=True, tag="LeaseWritten"):
     state: Literal["free", "held", "draining", "unknown", "quarantined"]
     holder: str | None = None  # None: released
     reason: str = ""  # of a quarantine
+    robbed: bool = False  # another engine held it, whose key lived
 
 
 # -- bots and workers ----------------------------------------------------------------------------------------
@@ -286,6 +297,7 @@ AnyLine = (
     | ResponseAcked
     | CommandSettled
     | EventShown
+    | CancelTaken
     | LeaseWritten
     | BotStarted
     | BotEnded

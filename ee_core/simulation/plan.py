@@ -28,6 +28,8 @@ _RATES: Final = {
     Fault.SEND_UNKNOWN: 0.05,
 }
 _RATE: Final = 0.15  # of the others, at most
+_RARE: Final = {Fault.BOT_GONE: 0.05, Fault.JOURNAL_SLOW: 0.25}  # those that are on in so many of the runs
+_COMMON: Final = tuple(fault for fault in Fault if fault not in _RARE)
 _HEAVY: Final = 3.0  # times as much, now and then
 
 
@@ -112,7 +114,7 @@ def draw(seed: int, *, shapes: Sequence[str] = (), faults: Sequence[Fault] = ())
         _draw_job(chance, n, chance.choice(names), storm_s) for n in range(chance.choice((1, 1, 2, 2, 3, 5)))
     )
     # swarm: what is always on hides what shows only when the other things are off
-    on = [fault for fault in (faults or Fault) if chance.random() < 0.5]
+    on = [fault for fault in (faults or _COMMON) if fault not in _RARE and chance.random() < 0.5]
     rates = {fault: _draw_rate(chance, fault) for fault in on if fault in RATED}
     strokes = [
         _draw_stroke(chance, fault, bots, storm_s)
@@ -120,6 +122,11 @@ def draw(seed: int, *, shapes: Sequence[str] = (), faults: Sequence[Fault] = ())
         if fault in STROKES
         for _ in range(chance.choice((0, 1, 1, 2)))
     ]
+    # with a chance of their own: what is rare does not move the rest of the plan
+    rare = random.Random(f"rare:{seed}")  # noqa: S311 - as above
+    seldom = [fault for fault in (faults or _RARE) if rare.random() < _RARE.get(fault, 0.0)]
+    rates |= {fault: _draw_rate(rare, fault) for fault in seldom if fault in RATED}
+    strokes += [_draw_stroke(rare, fault, bots, storm_s) for fault in seldom if fault in STROKES]
     return Plan(
         seed=seed,
         jobs=jobs,

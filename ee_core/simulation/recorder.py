@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
 
 from ee_core.errors import MessageError
 from ee_core.local.memory_journal import MemoryCommit, MemoryPartition, MemoryStore
-from ee_core.messages.activity import ActivityAck, ActivityRequest, ActivityResponse
+from ee_core.messages.activity import ActivityAck, ActivityCancel, ActivityRequest, ActivityResponse
 from ee_core.messages.jobs import Command
 from ee_core.model.events import Error
 from ee_core.model.ids import BotId, Fence, JobId, VisitId
@@ -21,10 +24,11 @@ from ee_core.simulation import lines
 from ee_core.simulation.env import START_US
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ee_core.contracts.lock import LockRecord
     from ee_core.messages.subjects import Subjects
+    from ee_core.model.events import AnyEvent
     from ee_core.simulation.life import Life
     from ee_core.simulation.lines import AnyLine, FaultKind
 
@@ -48,6 +52,7 @@ class Recorder:
         self._subjects = subjects
         self._loop = asyncio.get_running_loop()
         self._work_count = 0
+        self._untold: Counter[tuple[JobId, str, bytes]] = Counter()
         self._refused: set[str] = set()  # where an error was answered to
 
     @property
@@ -105,6 +110,7 @@ class Recorder:
         records = tuple(decode_record(unframe(frame).body) for frame in commit.frames)
         for record in records:
             for event in record.events:
+                self._untold[record.job, type(event).__name__, msgspec.json.encode(event)] += 1
                 name = type(event).__name__
                 self.events[name] = self.events.get(name, 0) + 1
         self.add(
@@ -116,7 +122,19 @@ class Recorder:
             records=records,
         )
 
-    def lease_written(self, writer: Life | None, record: LockRecord) -> None:
+    def told(self, job: JobId, event: AnyEvent) -> None:
+        """Note that hooks were told of an event; told again, it counts once."""
+        key = job, type(event).__name__, msgspec.json.encode(event)
+        if self._untold[key] > 0:
+            self._untold[key] -= 1
+
+    def untold(self) -> Iterator[tuple[JobId, str]]:
+        """Yield the events of which no hook was told."""
+        for (job, name, _), count in self._untold.items():
+            if count:
+                yield job, name
+
+    def lease_written(self, writer: Life | None, record: LockRecord, *, robbed: bool = False) -> None:
         """Note a change of a bot's lock record."""
         self.add(
             lines.LeaseWritten,
@@ -126,6 +144,7 @@ class Recorder:
             state=record.state.value,
             holder=record.holder,
             reason=record.reason,
+            robbed=robbed,
         )
 
     # -- messages ------------------------------------------------------------------------------------------------
@@ -166,9 +185,10 @@ class Recorder:
             self.bot_started(value["bot"], value["instance"], "", worker=True)
 
     def settled(self, life: Life, subject: str, body: bytes) -> None:
-        """Note that an engine acknowledged a delivery, which will not come again."""
+        """Note that somebody acknowledged a delivery, which will not come again."""
         engine, tail = self.engines.get(life), self._subjects.tail(subject)
         if engine is None:
+            self._bot_settled(tail, body)
             return
         if tail.startswith("activity.response"):
             self._response_settled(engine, tail.rsplit(".", 1)[1], body)
@@ -182,6 +202,13 @@ class Recorder:
                 action=command.body.get("id", "") if command.kind == "operate" else "",
                 refused=command.body.get("reply_to") in self._refused,
             )
+
+    def _bot_settled(self, tail: str, body: bytes) -> None:
+        bot = tail.removeprefix("activity.cancel.")
+        if bot != tail and not bot.startswith("_any."):
+            cancel = ActivityCancel.from_bytes(body)
+            about = _about(cancel.job, cancel.visit, cancel.attempt, cancel.fence)
+            self.add(lines.CancelTaken, bot=bot, **about)
 
     def _said(self, bot: str, body: bytes) -> None:
         said = ActivityResponse.from_bytes(body)

@@ -9,6 +9,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from ee_core.config import Settings
+from ee_core.hookspecs import hookimpl
 from ee_core.local.env import SystemEnv
 from ee_core.local.policies import CorePolicies
 from ee_core.registry import Registry
@@ -21,10 +22,25 @@ if TYPE_CHECKING:
 
     from ee_core.contracts.activity import ActivityTraits, ActivityType
     from ee_core.contracts.expression import Language
+    from ee_core.model.events import AnyEvent
+    from ee_core.model.ids import JobId
     from ee_core.registry.listing import Entry
     from ee_core.simulation.activities import Cast
     from ee_core.simulation.env import VirtualEnv
     from ee_core.simulation.recorder import Recorder
+
+
+class _Policies(CorePolicies):
+    """The core's, and an observer that says what it was told of."""
+
+    def __init__(self, env: VirtualEnv, recorder: Recorder, *, max_open_jobs: int | None) -> None:
+        super().__init__(env, max_open_jobs=max_open_jobs)
+        self._recorder = recorder
+
+    @hookimpl
+    def ee_on_event(self, job_id: JobId, event: AnyEvent) -> None:  # type: ignore[override] # pluggy passes by name
+        super().ee_on_event(event)
+        self._recorder.told(job_id, event)
 
 
 class SimulatedRegistry(Registry):
@@ -41,7 +57,7 @@ class SimulatedRegistry(Registry):
 
     def __init__(self, env: VirtualEnv, recorder: Recorder, engine: Mapping[str, Any], cast: Cast) -> None:
         self.settings = Settings.model_validate({"engine": dict(engine)})
-        self.policies = CorePolicies(env, max_open_jobs=self.settings.engine.max_open_jobs)
+        self.policies = _Policies(env, recorder, max_open_jobs=self.settings.engine.max_open_jobs)
         super().__init__(self.settings, env, core=self.policies, entries=_languages())
         self._recorder = recorder
         self._types = {name: cast.make_type(name, recorder, self._who) for name in sorted(cast.in_house)}

@@ -190,10 +190,26 @@ SHAPES: Final[Mapping[str, Shape]] = {
 }
 
 
+def _season(nodes: Nodes, chance: random.Random) -> None:
+    """Give some variants what would be too much for all: a node that ends when it is cancelled alone, or waits shortly for a bot."""
+    works = [node for node in nodes.values() if node.get("activity") in {"work", "scan"}]
+    if not works or chance.random() < 0.7:
+        return
+    node = chance.choice(works)
+    timeout = node.setdefault("timeout", {})
+    if chance.random() < 0.3:
+        node["with"]["hang"] = True
+        timeout.pop("run", None)
+    else:
+        timeout["bot"] = chance.choice(("1s", "6s"))
+
+
 def write(name: str, variant: int) -> dict[str, Any]:
     """Write a workflow of a shape; the variant, from 0 to `VARIANTS` - 1, says what its activities do."""
     chance = random.Random(f"{name}:{variant}")  # noqa: S311 - a simulation must repeat, not be unguessable
     nodes = SHAPES[name](chance)
+    if variant:  # the first is plain
+        _season(nodes, random.Random(f"rare:{name}:{variant}"))  # noqa: S311 - must repeat
     workflow: dict[str, Any] = {"ee": 1, "name": name, "start": next(iter(nodes)), "nodes": nodes}
     if name == "inclusive":
         workflow["inputs"] = {"n": {"type": "integer", "default": chance.randrange(3)}}

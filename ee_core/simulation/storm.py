@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 from ee_core.simulation.faults import Fault
@@ -36,6 +37,7 @@ class Storm:
             Fault.JOURNAL_DOWN: self._stop_disk,
             Fault.LOCK_DOWN: self._stop_lock,
             Fault.CLOCK_JUMP: self._jump,
+            Fault.BOT_GONE: self._lose_bot,
         }
 
     async def rage(self) -> None:
@@ -101,6 +103,11 @@ class Storm:
     async def _crash_bot(self, stroke: Stroke) -> None:
         bot = self._world.bots[stroke.target]
         self._world.rest(bot, stroke.for_s)
+        await bot.kill()
+
+    async def _lose_bot(self, stroke: Stroke) -> None:
+        bot = self._world.bots[stroke.target]
+        self._world.rest(bot, math.inf)
         await bot.kill()
 
     async def _pause_bot(self, stroke: Stroke) -> None:

@@ -186,6 +186,11 @@ def _(line: ln.EventShown) -> str:
 
 
 @_sentence.register
+def _(line: ln.CancelTaken) -> str:
+    return f"{line.bot}: takes the cancel of {_attempt(line)}"
+
+
+@_sentence.register
 def _(line: ln.LeaseWritten) -> str:
     holder = f"by {line.holder}" if line.holder else "by nobody"
     reason = f", {line.reason}" if line.reason else ""

@@ -30,7 +30,10 @@ from ee_core.simulation.registry import SimulatedRegistry
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from ee_core.contracts.lock import LockRecord
+    from ee_core.model.ids import BotId, EngineId
     from ee_core.simulation.activities import Cast
+    from ee_core.simulation.history import Waited
     from ee_core.simulation.plan import Plan
 
 _SUPERVISES_S: Final = 1.0
@@ -49,6 +52,7 @@ class World:
         faults: Which may strike; calm at the end.
         nature: What goes on whatever dies: messages under way, the supervisor, the storm.
         waits_hit: How often each fault struck while there was a wait of each kind.
+        waited: What there was when jobs had been open for so long that they were cancelled.
     """
 
     def __init__(self, plan: Plan, cast: Cast = SCRIPTED) -> None:
@@ -57,6 +61,7 @@ class World:
         self.subjects = Subjects()
         self.recorder = Recorder(self.subjects)
         self.waits_hit: dict[tuple[Fault, str], int] = {}
+        self.waited: Waited | None = None
         self._loop = asyncio.get_running_loop()
         self._env_seeds = itertools.count(plan.seed * 1000)
         self.nature = Life("nature")
@@ -73,7 +78,8 @@ class World:
         self.store = RecordedStore(env.new_id(), self.recorder, lambda: self.disk.writer)
         self.lock = LockWeather(self.faults)
         self.table = LockTable(env)
-        self.table.add_watcher(lambda record: self.recorder.lease_written(self.lock.writer, record))
+        self._holders: dict[BotId, EngineId] = {}
+        self.table.add_watcher(self._lease_written)
         self.around = Surroundings(
             self.broker, self.network, self.subjects, self.faults, self.recorder, self.make_env, cast
         )
@@ -188,6 +194,13 @@ class World:
     def quarantined_bots(self) -> list[str]:
         """The bots that a person has to look at."""
         return [record.bot for record in self.table.records() if record.state is LeaseState.QUARANTINED]
+
+    def _lease_written(self, record: LockRecord) -> None:
+        before = self._holders.pop(record.bot, None)
+        if record.holder is not None:
+            self._holders[record.bot] = record.holder
+        robbed = before is not None and record.holder not in {None, before} and self.table.is_alive(before)
+        self.recorder.lease_written(self.lock.writer, record, robbed=robbed)
 
     def _note(self, fault: Fault, about: str) -> None:
         self.recorder.fault(fault.line_kind, about, fault.value)

@@ -1,4 +1,4 @@
-"""The planted bugs fit today's code: `poe planted` itself takes minutes, this is what it needs."""
+"""The planted bugs fit today's code: `poe planted` itself takes minutes, `poe planted-storm` hours."""
 
 from __future__ import annotations
 
@@ -37,8 +37,17 @@ def test_every_rule_that_has_tests_has_a_bug(table: ModuleType) -> None:
 
 def test_a_bug_whose_text_is_not_there_exactly_once_is_refused(table: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("one two two\n")
-    bug = table.Bug("R1", "r01.toml:1", "", "a.py", "two", "three", ())
+    bug = table.Change("r01.toml:1", "", "a.py", "two", "three")
 
     assert bug.find_fault(tmp_path) == "r01.toml:1: its old text occurs 2 times in a.py"
     with pytest.raises(table.TableError, match="occurs 2 times"):
         bug.plant(tmp_path)
+
+
+def test_every_shell_bug_can_be_planted_in_the_code_as_it_is(table: ModuleType, repository: Path) -> None:
+    bugs = table.read_shell_bugs()
+
+    assert not [fault for bug in bugs if (fault := bug.find_fault(repository))], (
+        "write them anew for today's code"
+    )
+    assert len({bug.name for bug in bugs}) == len(bugs) >= 18

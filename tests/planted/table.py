@@ -4,6 +4,8 @@ A file of `bugs/` holds the bugs of one rule, written from its sentences in the 
 in this sentence be? Each ``[[bug]]`` says in one sentence what is wrong, and gives a file, text of it that occurs
 there exactly once, and the text that takes its place. A rule that lives in the shell names in ``tests`` what checks
 it beside its own file in `tests/rules`.
+
+A file of `shell/` holds bugs of one part of the shell, each with a name; they are for simulated storms.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 _RULE = re.compile(r"r(\d\d)([a-z]?)")
 _MEMBERS = {"says", "file", "old", "new", "tests"}
+_SHELL_MEMBERS = {"name", "says", "file", "old", "new", "not_found"}
 
 
 class TableError(Exception):
@@ -24,16 +27,14 @@ class TableError(Exception):
 
 
 @dataclass(frozen=True)
-class Bug:
-    """One wrong change."""
+class Change:
+    """One wrong change of one file."""
 
-    rule: str  # as the design names it: R4, R9a
     place: str  # where it is written: ``r04.toml:2`` is the second of its file
     says: str
     file: str  # below the repository
     old: str
     new: str
-    tests: tuple[str, ...]  # pytest ids beside the rule's own file
 
     def plant(self, root: Path) -> None:
         """Change a copy of the repository.
@@ -56,12 +57,32 @@ class Bug:
         count = path.read_text(encoding="utf-8").count(self.old) if path.is_file() else 0
         if count != 1:
             return f"{self.place}: its old text occurs {count} times in {self.file}"
+        return f"{self.place}: it changes nothing" if self.old == self.new else ""
+
+
+@dataclass(frozen=True)
+class Bug(Change):
+    """A change that breaks a rule, to be found by the tests of that."""
+
+    rule: str  # as the design names it: R4, R9a
+    tests: tuple[str, ...]  # pytest ids beside the rule's own file
+
+    def find_fault(self, root: Path) -> str:
+        """Return why it cannot be planted, or cannot be found, "" when it can."""
         for test in self.tests:
             name, _, function = test.partition("::")
             source = (root / name).read_text(encoding="utf-8") if (root / name).is_file() else ""
             if f"def {function}(" not in source:
                 return f"{self.place}: there is no test {test}"
-        return f"{self.place}: it changes nothing" if self.old == self.new else ""
+        return super().find_fault(root)
+
+
+@dataclass(frozen=True)
+class ShellBug(Change):
+    """A change in the shell around the model, to be found by simulated storms."""
+
+    name: str
+    not_found: str = ""  # why storms do not find it; "": they do
 
 
 def rule_of(stem: str) -> str:
@@ -91,5 +112,19 @@ def _read_file(path: Path) -> list[Bug]:
         if not {"says", "file", "old", "new"} <= each.keys() <= _MEMBERS:
             raise TableError(f"{place} has {sorted(each)}; expected says, file, old, new, and perhaps tests")
         members = {"tests": ()} | each
-        bugs.append(Bug(rule_of(path.stem), place, **members | {"tests": tuple(members["tests"])}))
+        bugs.append(Bug(rule=rule_of(path.stem), place=place, **members | {"tests": tuple(members["tests"])}))
+    return bugs
+
+
+def read_shell_bugs() -> list[ShellBug]:
+    """Read the bugs for storms, by part."""
+    bugs = []
+    for path in sorted((HERE / "shell").glob("*.toml")):
+        for each in tomllib.loads(path.read_text(encoding="utf-8"))["bug"]:
+            place = f"{path.name}:{each.get('name')}"
+            if not _SHELL_MEMBERS - {"not_found"} <= each.keys() <= _SHELL_MEMBERS:
+                raise TableError(
+                    f"{place} has {sorted(each)}; expected name, says, file, old, new, and perhaps not_found"
+                )
+            bugs.append(ShellBug(place=place, **each))
     return bugs

@@ -330,6 +330,7 @@ def cancelled(tale):
     tale.request(about, "ada")
     work = tale.begin(about, bot="ada")
     tale.cancel("cancelled", ev.JobFinished(ev.Outcome.CANCELLED, ev.EndedBy.CANCEL))
+    tale.add(ln.CancelTaken, bot="ada", **about)
     tale.finish(work, "stopped")
     tale.say("ada", "stopped", about)
     tale.record("cancelled", ev.LateResponse(VISIT, 1, "stopped"))

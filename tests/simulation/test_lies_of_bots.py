@@ -350,6 +350,22 @@ def i23_a_bot_works_on_after_it_said_it_has_stopped(good, _tale):
     return without(told, ended)
 
 
+def i32_a_bot_works_on_although_it_was_told_to_stop(_good, tale):
+    tale.execute("slow", "post")
+    about = tale.assign("slow", 1, "ada")
+    tale.request(about, "ada")
+    work = tale.begin(about, bot="ada")
+    tale.cancel("slow", ev.JobFinished(ev.Outcome.CANCELLED, ev.EndedBy.CANCEL))
+    tale.add(ln.CancelTaken, bot="ada", **about)
+    tale.add(ln.FaultInjected, kind=ln.FaultKind.BOT_PAUSED, target="ada")
+    tale.wait(60)
+    tale.finish(work, output=1)
+    tale.say("ada", "succeeded", about, output=1)
+    tale.record("slow", ev.LateResponse(VISIT, 1, "succeeded", 1))
+    tale.taken(about, "ada", "succeeded", "late")
+    return tale.history(bots=BOTS)
+
+
 def test_a_lie_is_refused_by_exactly_its_invariant(told, good, tale):
     found = check(told(good, tale))
 

@@ -88,6 +88,10 @@ def i26_a_bot_answers_a_claim_that_was_not_given(good, _tale):
     return alter(good, said, lease=999)
 
 
+def i26_a_bot_is_taken_from_an_engine_that_lives(good, _tale):
+    return alter(good, find_place(good, ln.LeaseWritten, lease=300, state="unknown"), robbed=True)
+
+
 def i26_two_engines_have_one_lease(good, _tale):
     return alter(good, find_place(good, ln.LeaseWritten, lease=300, state="held"), holder="engine-1")
 
@@ -230,6 +234,10 @@ def i29_an_engine_that_lost_its_partition_holds_its_jobs(good, _tale):
     return left(alive, jobs=(*good.final.jobs, FinalJob(JobId("plain"), "engine-1", {})))
 
 
+def i29_a_response_is_never_acknowledged(good, _tale):
+    return left(good, leftovers=(Leftover("response", "response of work#1/1 by ada", job=JobId("plain")),))
+
+
 def i30_an_engine_fails(_good, tale):
     tale.add(ln.EngineEnded, engine="engine-1", how="failed", detail="KeyError")
     return tale.end()
@@ -246,6 +254,10 @@ def i30_a_partition_is_quarantined_after_one_death(_good, tale):
     tale.start_engine("engine-2")
     tale.add(ln.EngineEnded, engine="engine-2", how="quarantined")
     return tale.end()
+
+
+def i33_no_hook_is_told_of_an_event(good, _tale):
+    return left(good, untold=((JobId("plain"), "JobStarted"),))
 
 
 def test_a_lie_is_refused_by_exactly_its_invariant(told, good, tale):

@@ -152,19 +152,19 @@ def _unproduced(world: World, owner: str, job: Job, wait: Wait, found: list[Arme
     return "" if is_alive else f"has no living {kind}"
 
 
-def _is_due(world: World, armed: ArmedWait) -> bool:
+def is_due(world: World, armed: ArmedWait) -> bool:
     """Whether the engine itself will look again."""
     return armed.due_us is not None and armed.due_us >= world.ended_us
 
 
 def _fleet(world: World, _job: Job, wait: Wait, armed: ArmedWait) -> tuple[str, bool]:
     assert isinstance(wait, LeaseWait)
-    return "fleet", wait.no_bot or world.fits(wait) or _is_due(world, armed)
+    return "fleet", wait.no_bot or world.fits(wait) or is_due(world, armed)
 
 
 def _responder(world: World, job: Job, wait: Wait, armed: ArmedWait) -> tuple[str, bool]:
     assert isinstance(wait, ResponseWait)
-    looks = wait.no_bot or _is_due(world, armed)
+    looks = wait.no_bot or is_due(world, armed)
     if wait.bot is not None:
         return "bot", looks or world.lives(wait.bot)
     if wait.local:
@@ -175,7 +175,7 @@ def _responder(world: World, job: Job, wait: Wait, armed: ArmedWait) -> tuple[st
 
 
 def _clock(world: World, _job: Job, _wait: Wait, armed: ArmedWait) -> tuple[str, bool]:
-    return "timer", _is_due(world, armed)
+    return "timer", is_due(world, armed)
 
 
 def _person(_world: World, job: Job, wait: Wait, _armed: ArmedWait) -> tuple[str, bool]:
@@ -190,7 +190,7 @@ def _gate(world: World, _job: Job, _wait: Wait, _armed: ArmedWait) -> tuple[str,
 
 def _drain(world: World, _job: Job, wait: Wait, armed: ArmedWait) -> tuple[str, bool]:
     assert isinstance(wait, DrainWait)
-    return "bot", world.lives(wait.bot) or _is_due(world, armed)
+    return "bot", world.lives(wait.bot) or is_due(world, armed)
 
 
 _PRODUCERS: Final[Mapping[type, Callable[[World, Job, Wait, ArmedWait], tuple[str, bool]]]] = {

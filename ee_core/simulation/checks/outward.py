@@ -1,4 +1,4 @@
-"""I24, I25, I26: what engines do to the world waits for the journal, and leases for the lock."""
+"""I24, I25, I26, I33: what engines do to the world waits for the journal, and leases for the lock."""
 
 from __future__ import annotations
 
@@ -71,6 +71,14 @@ def check_taken(reading: Reading) -> Iterator[Violation]:
                 yield Violation(Invariant.TAKEN, line.at_us, text, line.job, line.bot)
 
 
+def check_told(reading: Reading) -> Iterator[Violation]:
+    """Check I33: at the end, hooks have been told of every event."""
+    if reading.parked:
+        return
+    for job, name in reading.history.final.untold:
+        yield Violation(Invariant.TOLD, reading.history.ended_us, f"no hook was told of {name}", job)
+
+
 def _is_of(attempt: Attempt, bot: BotId) -> bool:
     return attempt.assigned.bot in {None, bot}
 
@@ -135,6 +143,8 @@ def _written(leases: _Leases, line: ln.LeaseWritten) -> str:
     leases.holders.setdefault((line.bot, line.lease), line.holder)
     if line.state == "held":
         leases.held.add((line.bot, line.lease))
+    if line.robbed:
+        return f"lease {line.lease} is given to {line.holder}, and {before and before.holder} lives"
     if before is not None and _falls(before, line):
         return f"lease {line.lease} of {line.holder} after {before.lease} of {before.holder}"
     if line.state == "held" and leases.claimed.get(line.bot, 0) < line.lease:

@@ -114,6 +114,7 @@ class Reading:
         self.parked: set[int] = set()
         self.quarantines: set[int] = set()
         self._fruitless: dict[int, int] = defaultdict(int)  # adoptions that came to nothing, by partition
+        self._met: dict[str, int] = {}  # likewise, as each engine met them, its own included
         self._running: dict[str, list[Work]] = defaultdict(list)  # by process life
         self._activities: dict[tuple[WorkflowHash, str], Activity | None] = {}
         self._read()
@@ -162,9 +163,12 @@ class Reading:
         self.owners[line.partition] = line.engine
         self.parked.discard(line.partition)
         self._fruitless[line.partition] += 1
+        self._met[line.engine] = self._fruitless[line.partition]
 
     def _engine_ended(self, place: int, line: ln.EngineEnded) -> None:
         self._process_ended(place, line.engine)
+        if line.how == "quarantined" and self._met.get(line.engine, 0) > _FRUITLESS:
+            self.quarantines.add(place)
         for partition, owner in self.owners.items():
             if owner != line.engine:
                 continue
@@ -172,8 +176,6 @@ class Reading:
                 self._fruitless[partition] = 0
             elif line.how == "quarantined":
                 self.parked.add(partition)
-                if self._fruitless[partition] > _FRUITLESS:
-                    self.quarantines.add(place)
 
     def _start(self, place: int, line: ln.ActivityStarted) -> None:
         if line.work not in self.works:

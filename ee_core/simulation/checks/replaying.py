@@ -6,12 +6,14 @@ and with each other.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.model.compiled import CompiledWorkflow, compile_workflow
 from ee_core.model.evolve import apply
 from ee_core.model.job import Job
 from ee_core.model.oracle import recompute_waits
+from ee_core.model.waits import LeaseWait
 from ee_core.simulation.checks.violation import Invariant, Violation
 from ee_core.simulation.snapshot import to_snapshot
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from ee_core.model.expression import Program, Scope
     from ee_core.model.ids import JobId, WorkflowHash
+    from ee_core.model.waits import WaitDelta, WaitKey
     from ee_core.simulation.checks.reading import Reading, Story
 
 _SHARE: Final = (
@@ -39,20 +42,42 @@ class _Unused:
         raise AssertionError(f"a replay evaluates {self.source!r}")
 
 
-def replay(reading: Reading, but_not: Collection[JobId], jobs: dict[JobId, Job]) -> Iterator[Violation]:
+@dataclass(slots=True)
+class Span:
+    """A visit waits for a bot, from one place of the history to another."""
+
+    job: JobId
+    wait: LeaseWait
+    priority: int
+    begin: int
+    end: int | None = None  # None: it still does
+
+
+def replay(
+    reading: Reading,
+    but_not: Collection[JobId],
+    jobs: dict[JobId, Job],
+    spans: list[Span] | None = None,
+) -> Iterator[Violation]:
     """Check I7 and I8.
 
     Args:
         but_not: Jobs whose records are known to be wrong.
         jobs: Filled with each job as it is at the end.
+        spans: Filled with all waits for bots.
     """
     compiled: dict[WorkflowHash, CompiledWorkflow] = {}
     for story in reading.jobs.values():
         if story.damaged or story.job in but_not:
             continue
-        job = Job.blank(story.job, _workflow(reading, story, compiled))
-        yield from _run(reading, story, job, jobs)
+        job = blank(reading, story, compiled)
+        yield from _run(reading, story, job, jobs, [] if spans is None else spans)
     yield from _live(reading, jobs)
+
+
+def blank(reading: Reading, story: Story, compiled: dict[WorkflowHash, CompiledWorkflow]) -> Job:
+    """Return a job before its first record; `compiled` is filled with its workflow."""
+    return Job.blank(story.job, _workflow(reading, story, compiled))
 
 
 def _workflow(
@@ -69,16 +94,20 @@ def _workflow(
     return compiled[name]
 
 
-def _run(reading: Reading, story: Story, job: Job, jobs: dict[JobId, Job]) -> Iterator[Violation]:
+def _run(
+    reading: Reading, story: Story, job: Job, jobs: dict[JobId, Job], spans: list[Span]
+) -> Iterator[Violation]:
     since = 0
+    waiting: dict[WaitKey, Span] = {}
     last = len(story.records) - 1
     for number, (place, _, record) in enumerate(story.records):
         try:
-            apply(job, record)
+            delta = apply(job, record)
         except Exception as error:  # noqa: BLE001 - whatever it raises, an engine cannot read this record either
             text = f"record {record.index} cannot be replayed: {error!r}"
             yield Violation(Invariant.REPLAY, reading.at_us(place), text, story.job)
             return
+        _note(waiting, spans, job, delta, place)
         since += 1
         if since * _SHARE >= len(job.visits) or number == last:
             since = 0
@@ -88,6 +117,19 @@ def _run(reading: Reading, story: Story, job: Job, jobs: dict[JobId, Job]) -> It
                 yield Violation(Invariant.WAITS, reading.at_us(place), text, story.job)
                 return
     jobs[story.job] = job
+
+
+def _note(waiting: dict[WaitKey, Span], spans: list[Span], job: Job, delta: WaitDelta, place: int) -> None:
+    for key in delta.dropped:
+        if (span := waiting.pop(key, None)) is not None:
+            span.end = place
+    for wait in delta.added:
+        if isinstance(wait, LeaseWait):
+            if wait.key in waiting:
+                waiting[wait.key].wait = wait
+            else:
+                waiting[wait.key] = Span(job.id, wait, job.priority, place)
+                spans.append(waiting[wait.key])
 
 
 def _live(reading: Reading, jobs: dict[JobId, Job]) -> Iterator[Violation]:

@@ -43,6 +43,10 @@ class Invariant(StrEnum):
     PRODUCERS = "I28"
     LEFT = "I29"
     ENGINES = "I30"
+    WAITING = "I31"
+    STOPPED = "I32"
+    TOLD = "I33"
+    ORDER = "I34"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ee_core.model import events as ev
 from ee_core.model.ids import BotId, Fence
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ee_core.simulation.checks.reading import Attempt, Reading, Work
+
+
+_STOPS_US: Final = 30_000_000  # longer than the most stubborn work goes on
 
 
 def check_overlap(reading: Reading) -> Iterator[Violation]:
@@ -118,7 +121,7 @@ def check_idle(reading: Reading) -> Iterator[Violation]:
                 text = f"work {work.start.work} is of an attempt that is recorded as never started"
                 yield _violation(Invariant.IDLE, work, work.place, reading, text)
             continue
-        place = _rest_place(attempt)
+        place = rest_place(attempt)
         if place is None:
             continue
         for work in attempt.works:
@@ -127,7 +130,23 @@ def check_idle(reading: Reading) -> Iterator[Violation]:
                 yield _violation(Invariant.IDLE, work, max(work.place, place), reading, text)
 
 
-def _rest_place(attempt: Attempt) -> int | None:
+def check_stopped(reading: Reading) -> Iterator[Violation]:
+    """Check I32: a cancel that a bot has taken ends the work that it names, if its process lives so long."""
+    calm_us, ended_us = reading.history.faults_stopped_us, reading.history.ended_us
+    for place in reading.places[ln.CancelTaken]:
+        line = reading.lines[place]
+        assert isinstance(line, ln.CancelTaken)
+        attempt = reading.find_attempt(line.job, line.visit, line.attempt)
+        for work in () if attempt is None else attempt.works:
+            if work.start.bot != line.bot or work.place > place:
+                continue
+            end_us = ended_us if work.end_place is None else reading.at_us(work.end_place)
+            if end_us > max(line.at_us, calm_us) + _STOPS_US:
+                text = f"work {work.start.work} goes on long after its bot was told to stop"
+                yield _violation(Invariant.STOPPED, work, place, reading, text)
+
+
+def rest_place(attempt: Attempt) -> int | None:
     """Return the place of the record from which on the bot is known not to do the attempt; None: never."""
     if attempt.ended_by_word:
         return attempt.end_place
