@@ -17,6 +17,7 @@ import page_hooks
 import page_logging
 import page_messages
 import page_settings
+import page_workflow
 
 _FOLDER = Path(__file__).resolve().parent.parent / "reference"
 _PAGES = {
@@ -30,6 +31,7 @@ _PAGES = {
     "diagnostics.md": page_diagnostics.make,
     "events.md": page_events.make,
     "logging.md": page_logging.make,
+    "workflow.schema.json": page_workflow.make,
 }
 
 

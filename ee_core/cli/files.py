@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +44,38 @@ def read_file(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise NotFoundError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def write_file(path: str, content: str) -> None:
+    """Write a file as a whole or not at all; a link stays one, and who may read the file stays as it was.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    target = Path(path).resolve()
+    made = ""
+    try:
+        handle, made = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        with open(handle, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor is no path
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, made)
+        else:
+            Path(made).chmod(0o666 & ~_umask())
+        Path(made).replace(target)
+    except OSError as error:
+        if made:
+            with suppress(OSError):
+                Path(made).unlink()
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)  # there is no way to only read it
+    os.umask(mask)
+    return mask
 
 
 def load_file(

@@ -8,6 +8,7 @@ import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.output import print_json, say
+from ee_core.cli.schema import schema
 from ee_core.cli.session import output_option, read_settings
 
 
@@ -55,3 +56,6 @@ def check(
     if output == "json":
         print_json(found)
     return worst
+
+
+workflow.add_command(schema)

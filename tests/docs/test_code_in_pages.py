@@ -15,11 +15,13 @@ import textwrap
 import click
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from ee_core.cli.root import cli
 from ee_core.config import Settings, load_settings
 from ee_core.contracts.expression import Fault, Names
 from ee_core.definitions import expand_with, load, render
+from ee_core.definitions.source import read
 from ee_core.errors import ExpressionError, WorkflowError
 from ee_core.local.env import SystemEnv
 from ee_core.registry import Registry
@@ -95,6 +97,16 @@ def test_a_workflow_loads_or_says_what_the_page_says(workflow_block, check):
     text = workflow_block.text if is_whole else make_whole(workflow_block.text)
 
     assert check(text, workflow_block.title or "workflow.ee.yaml") == workflow_block.said.rstrip("\n")
+
+
+def test_a_workflow_that_loads_fits_the_published_schema(workflow_block, docs):
+    is_whole = workflow_block.text.startswith("ee: 1")
+    text = workflow_block.text if is_whole else make_whole(workflow_block.text)
+    schema = json.loads((docs / "reference" / "workflow.schema.json").read_text(encoding="utf-8"))
+
+    faults = [*Draft202012Validator(schema).iter_errors(read(text.encode(), "workflow.ee.yaml").plain())]
+
+    assert bool(faults) == bool(re.search(r"^error\[EE-W(20|41)", workflow_block.said, re.MULTILINE))
 
 
 def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch, blocks_of, docs):
