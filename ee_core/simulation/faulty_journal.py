@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from ee_core.errors import EngineError, JournalUnavailableError
@@ -187,16 +188,22 @@ class FaultyJournal:
 
 
 class _Dawdling(Generic[_T]):
-    """An iterator that may take its time before each item; no generator, which the garbage collector would end."""
+    """An iterator that may take its time before each item, and then gives what there was when it was begun."""
 
     def __init__(self, items: AsyncIterator[_T], dawdle: Callable[[str], Awaitable[None]], call: str) -> None:
         self._items = items
         self._dawdle = dawdle
         self._call = call
+        self._read: deque[_T] | None = None
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> _T:
+        if self._read is None:
+            # in one go: a generator that is dropped while it dawdles would be ended by the garbage collector
+            self._read = deque([item async for item in self._items])
+        if not self._read:
+            raise StopAsyncIteration
         await self._dawdle(self._call)
-        return await anext(self._items)
+        return self._read.popleft()

@@ -30,6 +30,9 @@ _RATES: Final = {
 _RATE: Final = 0.15  # of the others, at most
 _RARE: Final = {Fault.BOT_GONE: 0.05, Fault.JOURNAL_SLOW: 0.25}  # those that are on in so many of the runs
 _COMMON: Final = tuple(fault for fault in Fault if fault not in _RARE)
+_TROUBLED: Final = 0.2  # of the runs have a cancel with strokes around it
+_OF_ENGINES: Final = tuple(fault for fault in STROKES if fault.value.startswith(("engine_", "crash_")))
+_OF_BOTS: Final = tuple(fault for fault in STROKES if fault.value.startswith("bot_"))
 _HEAVY: Final = 3.0  # times as much, now and then
 
 
@@ -127,6 +130,10 @@ def draw(seed: int, *, shapes: Sequence[str] = (), faults: Sequence[Fault] = ())
     seldom = [fault for fault in (faults or _RARE) if rare.random() < _RARE.get(fault, 0.0)]
     rates |= {fault: _draw_rate(rare, fault) for fault in seldom if fault in RATED}
     strokes += [_draw_stroke(rare, fault, bots, storm_s) for fault in seldom if fault in STROKES]
+    if not faults and rare.random() < _TROUBLED:
+        cancelled, more = _draw_troubled_cancel(rare, jobs[0], bots, storm_s)
+        jobs = (cancelled, *jobs[1:])
+        strokes += more
     return Plan(
         seed=seed,
         jobs=jobs,
@@ -171,6 +178,20 @@ def _draw_job(chance: random.Random, number: int, shape: str, storm_s: float) ->
         copies=chance.choice((1, 1, 1, 2)),
         cancel_at_s=cancel_at_s if cancel_at_s is None else max(0.0, cancel_at_s),
     )
+
+
+def _draw_troubled_cancel(
+    chance: random.Random, job: JobPlan, bots: Sequence[BotSpec], storm_s: float
+) -> tuple[JobPlan, list[Stroke]]:
+    """Draw a cancel with strokes around it: a drain is short, and what is drawn by itself seldom meets one."""
+    cancel_at_s = min(job.at_s + chance.uniform(0.3, 8.0), storm_s * 0.9)
+    strokes = []
+    for fault in (chance.choice(_OF_ENGINES), chance.choice(_OF_BOTS)):
+        if chance.random() < 0.7:
+            drawn = _draw_stroke(chance, fault, bots, storm_s)
+            at_s = max(0.0, min(cancel_at_s + chance.uniform(-1.0, 1.5), storm_s * 0.9))
+            strokes.append(replace(drawn, at_s=at_s, for_s=min(drawn.for_s, storm_s - at_s)))
+    return replace(job, cancel_at_s=cancel_at_s), strokes
 
 
 def _draw_stroke(chance: random.Random, fault: Fault, bots: Sequence[BotSpec], storm_s: float) -> Stroke:
