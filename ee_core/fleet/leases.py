@@ -138,10 +138,9 @@ class Leases:
         if presence is not None:
             floor = presence.highest.lease + 1
         while self._roster.find(seat.bot) is not None and not seat.condemned:
-            if floor > self._env.now() + _MAX_AHEAD_US:
-                await self._write_quarantined(await self._lock_now(seat, 0), _too_high(floor - 1))
+            lease = await self._lock_above(seat, floor)
+            if lease is None:
                 return
-            lease = await self._lock_now(seat, floor)
             answer = await self._claim(seat, lease)
             if answer is None:
                 await self._release(seat, lease)
@@ -155,6 +154,17 @@ class Leases:
                 return
             await self._release(seat, lease)
             floor = answer.highest.lease + 1
+
+    async def _lock_above(self, seat: Seat, floor: int) -> Lease | None:
+        """Take the lock with a number that the bot obeys; None: it was quarantined, its own is not to be believed."""
+        if floor <= self._env.now() + _MAX_AHEAD_US:
+            return await self._lock_now(seat, floor)
+        lease = await self._lock_now(seat, 0)
+        if floor > lease.record.lease + _MAX_AHEAD_US:
+            await self._write_quarantined(lease, _too_high(floor - 1))
+            return None
+        # its last lease was as far ahead: not the bot is wrong, the clock went back
+        return lease if lease.record.lease >= floor else await self._lock_now(seat, floor)
 
     async def _lock_now(self, seat: Seat, floor: int) -> Lease:
         while True:
@@ -384,4 +394,7 @@ class Leases:
 
 
 def _too_high(lease: int) -> str:
-    return f"it names a fence of lease {lease}, more than a day ahead of this clock; mend the clock, or give it a new ledger"
+    return (
+        f"it names a fence of lease {lease}, more than a day ahead of this clock and of its last lease;"
+        " mend the clock, or give it a new ledger"
+    )

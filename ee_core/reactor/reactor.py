@@ -221,7 +221,8 @@ class Reactor:
                 if wait.bot is not None:
                     self.fleet.occupy(job.id, wait)
             case TimerWait():
-                self._set_timer(job.id, wait.key, wait.due_us)
+                failed = job.visits[wait.visit].attempts[-1]
+                self._set_timer(job.id, wait.key, wait.due_us, since_us=failed.assigned_us)
             case DrainWait():
                 self._drains.arm(job.id, wait)
                 self.fleet.drain(job.id, wait)
@@ -233,7 +234,8 @@ class Reactor:
     def _arm_lease(self, job: Job, wait: LeaseWait) -> None:
         self.fleet.want(job.id, job.priority, wait)
         if wait.deadline_us is not None:
-            self._set_timer(job.id, wait.key, wait.deadline_us)
+            asked_us = job.visits[wait.visit].asked_us
+            self._set_timer(job.id, wait.key, wait.deadline_us, since_us=asked_us)
 
     def _drop(self, job: JobId, wait: Wait) -> None:
         match wait:
@@ -262,13 +264,15 @@ class Reactor:
         if drain is None or drain.key not in self._armed.get(job, {}):
             self.fleet.vacate(wait.bot, (job, wait.visit, wait.attempt))
 
-    def _set_timer(self, job: JobId, key: WaitKey, due_us: int) -> None:
-        # told by the wall clock that recorded it: after a clock jump it is asked again, never early
-        def due() -> None:
-            left_us = due_us - self._env.now()
-            if left_us > 0:
-                self._set_timer(job, key, due_us)
-            else:
-                self.tell_soon(job, TimerDue(at_us=self._env.now(), wait=key))
+    def _set_timer(self, job: JobId, key: WaitKey, due_us: int, *, since_us: int) -> None:
+        """Ring when as much time has passed as is left by the clock; a jump of the clock from here on moves nothing.
 
-        self._timers.set((job, key), (due_us - self._env.now()) / 1e6, due)
+        A clock that went back before an engine started, or has not been set yet, does not make a wait longer than it
+        was from `since_us` on.
+        """
+        left_us = min(due_us - self._env.now(), due_us - since_us)
+
+        def due() -> None:
+            self.tell_soon(job, TimerDue(at_us=self._env.now(), wait=key))
+
+        self._timers.set((job, key), left_us / 1e6, due)

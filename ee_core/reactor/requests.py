@@ -134,6 +134,8 @@ class Requests:
             self._timers.set(("accept", *armed.id), accept_s, lambda: self._silent(armed, "accept"))
         if wait.deadline_us is not None:
             left_s = (wait.deadline_us - self._env.now()) / 1e6
+            if wait.timeouts.run_ms is not None:  # though the clock went back since it was recorded
+                left_s = min(left_s, (wait.timeouts.accept_ms + wait.timeouts.run_ms) / 1000)
             self._timers.set(("run", *armed.id), left_s, lambda: self._silent(armed, "run"))
 
     def drop(self, job: JobId, key: WaitKey) -> ResponseWait | None:

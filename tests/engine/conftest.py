@@ -511,6 +511,8 @@ class World:
         self.loop = asyncio.get_running_loop()
         self.subjects = Subjects()
         self._seeds = iter(range(seed * 1000, seed * 1000 + 1000))
+        self._envs: list[VirtualEnv] = []
+        self._wall_offset_us = 0
         self.env = self.make_env()
         self.store = MemoryStore(self.env.new_id())
         self.broker = MemoryBroker(self.make_env())
@@ -530,7 +532,16 @@ class World:
         self._own = Life("world")
 
     def make_env(self) -> VirtualEnv:
-        return VirtualEnv(self.loop, next(self._seeds))
+        env = VirtualEnv(self.loop, next(self._seeds))
+        env.wall_offset_us = self._wall_offset_us
+        self._envs.append(env)
+        return env
+
+    def set_clock(self, offset_s: float) -> None:
+        """Let the machine's wall clock jump to so many seconds beside the true time, for whoever looks from now on."""
+        self._wall_offset_us = round(offset_s * 1_000_000)
+        for env in self._envs:
+            env.wall_offset_us = self._wall_offset_us
 
     async def __aenter__(self) -> World:
         create = self.loop.create_task

@@ -232,20 +232,3 @@ async def test_an_engine_whose_key_expired_claims_its_bots_anew_before_it_uses_t
 
         await w.finished(job)
         assert w.find(job, "AttemptAssigned")[0].fence.lease > before.lease
-
-
-@virtual_time
-async def test_a_wall_clock_that_jumps_ahead_does_not_make_a_retry_early_or_late_by_more_than_the_jump(
-    world, one
-):
-    async with world() as w:
-        await w.bot()
-        job = await w.submit(one(script={"fail": 1}, retry={"attempts": 2, "delay": "100s"}))
-        await w.awaiting(job, "AttemptFailed")
-        w.engine.engine._parts.env.wall_offset_us = -50_000_000
-
-        await w.finished(job, within_s=200)
-
-        due_us = w.find(job, "AttemptFailed")[0].retry_at_us
-        record = next(each for each in w.records(job) if "RetryDue" in str(each))
-        assert record.at_us >= due_us
