@@ -7,6 +7,7 @@ EE-W301  the expression does not compile
 EE-W302  a ``${`` that cannot be read
 EE-W303  the expression language cannot be used
 EE-W304  a node is read that is not on every path to the reader (a warning)
+EE-W305  a condition is false whatever happens, or true with more pointers behind it (a warning)
 ======== ==========================================================================
 """
 
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING
 from ee_core.contracts.expression import Fault
 from ee_core.definitions.names import names_of
 from ee_core.definitions.ways import Ways
-from ee_core.errors import PluginError, TemplateError
+from ee_core.errors import ExpressionError, PluginError, TemplateError
 from ee_core.model import template
 from ee_core.model.ids import NodeId
+from ee_core.model.workflow import NodeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +43,7 @@ class Written:
     item: Item  # the text that holds it
     offset: int  # into that text
     is_condition: bool
+    slot: int | None = None  # of a condition: its pointer's
 
     def place(self, offset: int = 0, span: int = 0) -> Place:
         """Return the place of a part of the source, or of all of it."""
@@ -72,9 +75,8 @@ def compile_draft(
 
 def _iter_conditions(draft: Draft) -> Iterator[Written]:
     for (node, slot), item in draft.places.conditions.items():
-        del slot
         if isinstance(item.value, str):
-            yield Written(node, item.value, item, 0, is_condition=True)
+            yield Written(node, item.value, item, 0, is_condition=True, slot=slot)
 
 
 def _iter_inputs(draft: Draft, report: Report) -> Iterator[Written]:
@@ -102,6 +104,26 @@ def _report_fault(written: Written, fault: Fault, report: Report) -> None:
     offset = sum(len(line) + 1 for line in lines[: fault.line - 1]) + fault.column - 1
     hint = f"did you mean {fault.hint!r}?" if fault.hint else ""
     report.error("EE-W301", written.place(offset, fault.length), f"expression: {fault.message}", hint)
+
+
+def report_constants(draft: Draft, programs: list[tuple[Written, Program]], report: Report) -> None:
+    """Warn about conditions that read nothing and make a pointer useless: theirs, or those behind it."""
+    nodes = {node.id: node for node in draft.workflow.nodes}
+    for written, program in programs:
+        if written.slot is None or program.references or written.node not in nodes:
+            continue
+        try:
+            value = program.evaluate({})
+        except ExpressionError:
+            continue  # an incident at run time, with its own words
+        node = nodes[written.node]
+        is_last = written.slot == len(node.pointers) - 1
+        if value is False:
+            message = "the condition is always false, so its pointer is never followed"
+            report.warn("EE-W305", written.place(), message, "leave the pointer out, or read something")
+        elif node.kind is NodeKind.EXCLUSIVE and not is_last:
+            message = "the condition is always true, so no pointer behind it is ever followed"
+            report.warn("EE-W305", written.place(), message, "make it the otherwise, at the end")
 
 
 def report_unsure_reads(draft: Draft, programs: list[tuple[Written, Program]], report: Report) -> None:

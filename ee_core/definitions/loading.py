@@ -28,7 +28,7 @@ from ee_core.definitions.activity_inputs import check_activity_inputs
 from ee_core.definitions.bindings import apply_bindings, warn_unbound
 from ee_core.definitions.diagnostics import Diagnostic, Report, did_you_mean
 from ee_core.definitions.expansion import expand_node
-from ee_core.definitions.expressions import compile_draft, report_unsure_reads
+from ee_core.definitions.expressions import compile_draft, report_constants, report_unsure_reads
 from ee_core.model import soundness
 from ee_core.model.workflow import Activity, BotSelector, content_hash, to_content
 
@@ -93,6 +93,7 @@ def load(
         # A part that could not be read would be missed by every path through it.
         _report_soundness(draft, report)
         report_unsure_reads(draft, programs, report)
+        report_constants(draft, programs, report)
     report.raise_errors()
     content = to_content(draft.workflow)
     return Definition(draft.workflow, content, content_hash(content), report.sorted(), draft.extras)

@@ -28,6 +28,8 @@ EE-W118  warning  the join may wait for its own output
 EE-W119  error    a member of the node does not belong to its kind, or is missing
 EE-W120  warning  a condition is never looked at: the node follows every pointer
 EE-W121  error    the start is a join: the first token comes from no pointer
+EE-W122  warning  a pointer is never followed: one before it, or beside an `otherwise`, is always true
+EE-W123  warning  two joins may each wait for the other
 ======== ======== ==============================================================================================
 """
 
@@ -170,10 +172,25 @@ def _check_conditions(node: Node, *, is_native: bool) -> Iterator[Finding]:
                 "EE-W120", "warning", node.id, slot, text, "use kind inclusive, or leave the condition out"
             )
     is_routed = node.kind not in (*_FOLLOWS_ALL, NodeKind.END)
+    if is_routed:
+        yield from _check_never_followed(node)
     if is_routed and pointers and all(pointer.when and not pointer.otherwise for _, pointer in pointers):
         text = f"no pointer of node {node.id!r} may be true; the job would then wait for a person (NoBranchTaken)"
         hint = "add an otherwise" if is_native else "see that one of the expressions is always true"
         yield Finding("EE-W116", "warning", node.id, None, text, hint)
+
+
+def _check_never_followed(node: Node) -> Iterator[Finding]:
+    pointers = list(enumerate(node.pointers))
+    always = next((slot for slot, each in pointers if not each.when and not each.otherwise), None)
+    if always is None:
+        return
+    for slot, pointer in pointers:
+        is_behind = node.kind is NodeKind.EXCLUSIVE and slot > always
+        if is_behind or pointer.otherwise:
+            text = f"pointer {slot + 1} of node {node.id!r} is never followed: pointer {always + 1} has no condition"
+            hint = f"give pointer {always + 1} a condition, or make it the otherwise"
+            yield Finding("EE-W122", "warning", node.id, slot, text, hint)
 
 
 def _check_same_as(nodes: Mapping[NodeId, Node], words: _Words) -> Iterator[Finding]:

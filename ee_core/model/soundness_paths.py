@@ -14,6 +14,7 @@ from ee_core.model.events import ON_ERROR
 from ee_core.model.finding import Finding, Severity
 from ee_core.model.graph import Graph, build
 from ee_core.model.paths import components, distances, gathered
+from ee_core.model.soundness_joins import find_facing
 from ee_core.model.workflow import Node, NodeKind, Workflow
 
 _WORKING = 1  # the bit of "an activity is reached"; joins have the bits above
@@ -46,7 +47,10 @@ def check_paths(workflow: Workflow) -> Iterator[Finding]:
     is_reached = [steps is not None for steps in distances(successors, [graph.start])]
     ways = _Map(workflow, graph, successors, component_of, is_reached)
     yield from _check_reached(ways)
-    yield from _check_joins(ways)
+    branches = [_branches(ways, node) for node in range(len(successors))]
+    facing = list(find_facing(workflow, graph, successors, branches, component_of))
+    yield from _check_joins(ways, {join for pair in facing for join in pair})
+    yield from _check_facing(ways, facing)
     yield from _check_cycles(ways)
     yield from _check_ends(ways)
 
@@ -62,7 +66,7 @@ def _check_reached(ways: _Map) -> Iterator[Finding]:
         yield Finding("EE-W106", severity, node.id, None, text, "point at it, or leave it out")
 
 
-def _check_joins(ways: _Map) -> Iterator[Finding]:
+def _check_joins(ways: _Map, facing: set[int]) -> Iterator[Finding]:
     for number, node in enumerate(ways.workflow.nodes):
         if node.kind is not NodeKind.JOIN:
             continue
@@ -78,10 +82,19 @@ def _check_joins(ways: _Map) -> Iterator[Finding]:
         elif len(inputs) == 1:
             text = f"join {node.id!r} has one input, and so nothing to join"
             yield Finding("EE-W108", "warning", node.id, None, text, "point the other branches at it too")
-        elif node.join != "reachable" and _without_itself(ways, number) < wanted:
+        elif node.join != "reachable" and number not in facing and _without_itself(ways, number) < wanted:
             text = f"join {node.id!r} can be filled only with its own output, which comes back in a cycle"
             hint = "use join: reachable, or let fewer tokens do"
             yield Finding("EE-W118", "warning", node.id, None, text, hint)
+
+
+def _check_facing(ways: _Map, pairs: list[tuple[int, int]]) -> Iterator[Finding]:
+    for join, other in pairs:
+        text = (
+            f"joins {ways.node(join).id!r} and {ways.node(other).id!r} may each wait for the other's output"
+        )
+        hint = "lead the branches of one of them past the other"
+        yield Finding("EE-W123", "warning", ways.node(join).id, None, text, hint)
 
 
 def _without_itself(ways: _Map, join: int) -> int:

@@ -130,3 +130,25 @@ def test_reading_a_node_that_may_be_missing_is_a_warning(load_text, name):
 
     assert len(found) == warns
     assert all(f"nodes.{read}.output" in each.message for each in found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "when", "said"),
+    [
+        ("exclusive", "1 > 2", "the condition is always false, so its pointer is never followed"),
+        ("inclusive", "false", "the condition is always false, so its pointer is never followed"),
+        ("exclusive", "true", "the condition is always true, so no pointer behind it is ever followed"),
+        ("inclusive", "true", ""),
+        ("exclusive", "nodes.a.visits > 1", ""),
+        ("exclusive", "1 / 0 > 1", ""),  # told at run time
+    ],
+)
+def test_a_condition_that_reads_nothing_is_told_when_a_pointer_is_useless_by_it(load_text, kind, when, said):
+    text = f"  a: {{activity: noop, next: c}}\n  c: {{{kind}: [{{when: '{when}', next: z}}, {{otherwise: true, next: a}}]}}\n  z: {{end: succeeded}}\n"
+
+    found = load_text(workflow(text)).diagnostics
+
+    assert [(each.code, each.severity, each.message) for each in found] == (
+        [("EE-W305", "warning", said)] if said else []
+    )
+    assert [each.shown[each.column - 1 :][: each.span] for each in found] == ([when] if said else [])

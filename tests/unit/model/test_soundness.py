@@ -244,11 +244,48 @@ def test_a_join_that_waits_for_its_own_output_is_a_warning(want, codes):
     assert [code for code, *_ in found(*nodes)] == codes
 
 
-def test_facing_joins_are_a_warning_each():
-    nodes = (fork("f", "j", "k"), join("j", "all", "a"), act("a", "k"), join("k", "all", "b"), act("b", "j"))
+@pytest.mark.parametrize("rules", [("all", "all"), ("reachable", "reachable"), (2, "all"), ("reachable", 2)])
+def test_facing_joins_are_told_once_for_the_pair(rules):
+    first, second = rules
+    nodes = (fork("f", "j", "k"), join("j", first, "a"), act("a", "k"), join("k", second, "b"), act("b", "j"))
 
     codes = [each[:2] for each in found(*nodes) if each[0] != "EE-W113"]
-    assert codes == [("EE-W118", "j"), ("EE-W118", "k")]
+    assert codes == [("EE-W123", "j")]
+
+
+def test_joins_that_are_not_before_each_other_at_the_same_time_do_not_face():
+    head = (join("j", "reachable", "s"), fork("s", "a", "b"), act("a", "k"), act("b", "k"))
+    loop = (
+        *(act("w", "j"), *head, join("k", "all", "c")),
+        *(node("c", NodeKind.EXCLUSIVE, Pointer("j", when="x"), Pointer("done", otherwise=True)), end()),
+    )
+    choice = (
+        node("c", NodeKind.EXCLUSIVE, Pointer("j", when="x"), Pointer("k", otherwise=True)),
+        *(join("j", "reachable", "a"), act("a", "k"), join("k", "reachable", "b"), act("b", "j")),
+    )
+    quick = (fork("f", "j", "k"), join("j", 1, "a"), act("a", "k"), join("k", "all", "b"), act("b", "j"))
+
+    for nodes in (loop, choice, quick):
+        assert "EE-W123" not in [code for code, *_ in found(*nodes)]
+
+
+def test_what_stands_behind_a_pointer_without_a_condition_is_never_followed():
+    pointers = (
+        Pointer("done", when="x"),
+        Pointer("done"),
+        Pointer("a", when="y"),
+        Pointer("a", otherwise=True),
+    )
+    last = act("a", "done")
+
+    assert found(node("c", NodeKind.EXCLUSIVE, *pointers), last, end()) == [
+        ("EE-W122", "c", 2),
+        ("EE-W122", "c", 3),
+    ]
+    # an inclusive follows all that are true, so only the otherwise is left out
+    assert [
+        each for each in found(node("c", NodeKind.INCLUSIVE, *pointers), last, end()) if each[0] == "EE-W122"
+    ] == [("EE-W122", "c", 3)]
 
 
 @pytest.mark.parametrize(
