@@ -21,6 +21,7 @@ from ee_core.fleet.roster import Roster, to_requirement
 from ee_core.fleet.seats import BotState, Seat
 from ee_core.model.facts import BotFound, BotGranted, BotMissing
 from ee_core.model.ids import BotId, Fence, JobId
+from ee_core.tasks import begin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -448,7 +449,4 @@ class Fleet:
         return asyncio.get_running_loop().time()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        if self._tasks is None:
-            work.close()
-        else:
-            self._tasks.create_task(work, name=name)
+        begin(self._tasks, work, name=name)

@@ -13,6 +13,7 @@ from ee_core.bot.context import Context
 from ee_core.bot.running import Attempt
 from ee_core.model.events import Error
 from ee_core.model.facts import AttemptSilent, PluginFound, PluginMissing, ResponseKind, ResponseReceived
+from ee_core.tasks import begin
 
 if TYPE_CHECKING:
     from ee_core.bot.running import Outcome
@@ -66,10 +67,10 @@ class Inhouse:
             # not begun before the end of the incident is durable: until then a crash would not make it Lost
             self._tell(job, PluginFound(at_us=self._env.now(), visit=wait.visit))
         else:
-            assert self._tasks is not None, "run() is on"
-            self._begun[job, wait.key] = self._tasks.create_task(
-                self._carry_out(job, wait, activity), name=f"inhouse-{job}-{wait.visit}"
-            )
+            work = self._carry_out(job, wait, activity)
+            task = begin(self._tasks, work, name=f"inhouse-{job}-{wait.visit}")
+            if task is not None:  # else the engine ends, and whoever drives the job next finds it under way
+                self._begun[job, wait.key] = task
 
     def drop(self, job: JobId, key: WaitKey) -> None:
         """Stop an attempt that nobody waits for any more."""

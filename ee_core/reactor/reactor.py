@@ -23,6 +23,7 @@ from ee_core.reactor.outbox import Outbox
 from ee_core.reactor.requests import Requests
 from ee_core.reactor.responses import Responses
 from ee_core.reactor.timers import Timers
+from ee_core.tasks import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,8 +176,7 @@ class Reactor:
 
     def tell_soon(self, job: JobId, fact: AnyFact) -> None:
         """Tell a fact in a task of its own."""
-        if self._tasks is not None:
-            self._tasks.create_task(self._tell_logged(job, fact), name=f"tell-{job}")
+        begin(self._tasks, self._tell_logged(job, fact), name=f"tell-{job}")
 
     async def _tell_logged(self, job: JobId, fact: AnyFact) -> None:
         try:
@@ -186,8 +186,7 @@ class Reactor:
             _log.warning("%s was not told to job %s: %s", kind, job, error, extra={"action": "tell_failed"})
 
     def _drain_timed_out(self, job: JobId, wait: DrainWait) -> None:
-        if self._tasks is not None:
-            self._tasks.create_task(self._quarantine(job, wait), name=f"quarantine-{wait.bot}")
+        begin(self._tasks, self._quarantine(job, wait), name=f"quarantine-{wait.bot}")
 
     async def _quarantine(self, job: JobId, wait: DrainWait) -> None:
         """Give a draining bot up: in the lock first, so that no engine uses it when the job waits for it no longer."""

@@ -21,6 +21,7 @@ from ee_core.model.facts import IdleProved, ResponseKind, ResponseReceived
 from ee_core.model.ids import BotId, Fence, JobId, VisitId
 from ee_core.model.waits import WaitKey
 from ee_core.reactor.outbox import Letter
+from ee_core.tasks import begin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine
@@ -88,7 +89,7 @@ class Responses:
             async for delivery in deliveries:
                 work = self._take(delivery)
                 if work is not None:
-                    tasks.create_task(work, name="response")
+                    begin(tasks, work, name="response")
             raise BrokerUnavailableError("the broker was closed while responses were taken from it")
 
     def _take(self, delivery: Delivery) -> Coroutine[Any, Any, None] | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from ee_core.contracts.hooks import AdmissionRequest, EngineLoad, Hold, Refuse
 from ee_core.errors import EngineError
 from ee_core.model.facts import CancelCommanded, JobAdmitted
+from ee_core.tasks import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ class Admission:
             fact: AnyFact = JobAdmitted(at_us=at_us)
             if isinstance(verdict, Refuse):
                 fact = CancelCommanded(at_us=at_us, reason=verdict.text, who="admission")
-            self._tasks.create_task(self._tell(job.id, fact), name=f"admit-{job.id}")
+            begin(self._tasks, self._tell(job.id, fact), name=f"admit-{job.id}")
 
     def _first(self) -> Job | None:
         while self._queue:

@@ -16,6 +16,7 @@ from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.errors import BrokerError, BrokerUnavailableError, EngineError, JournalError, MessageError
 from ee_core.messages.jobs import CancelJob, Command, CommandReply, ExecuteJob, OperateJob
 from ee_core.messages.wire import read_json, to_error_body
+from ee_core.tasks import begin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -120,9 +121,9 @@ class Commands:
                 if self._chains.get(job) is task:
                     del self._chains[job]
 
-        assert self._tasks is not None, "run() is on"
-        task = self._tasks.create_task(follow(), name=f"command-{job}")
-        self._chains[job] = task
+        task = begin(self._tasks, follow(), name=f"command-{job}")
+        if task is not None:  # else the engine ends, and the command comes again
+            self._chains[job] = task
 
     async def _handle(self, command: Command, delivery: Delivery) -> None:
         try:

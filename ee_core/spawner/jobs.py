@@ -21,6 +21,7 @@ from ee_core.model.facts import ResponseReceived
 from ee_core.model.job import Job, JobStatus
 from ee_core.model.record import decode_record
 from ee_core.model.waits import WaitDelta
+from ee_core.tasks import begin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -326,9 +327,8 @@ class Jobs:
             ) from error
 
     def _start(self, driver: Driver) -> None:
-        if self._tasks is None:
+        if begin(self._tasks, self._drive(driver), name=f"job-{driver.job.id}") is None:
             raise JournalUnavailableError(f"job {driver.job.id} is not driven any more: the engine stops")
-        self._tasks.create_task(self._drive(driver), name=f"job-{driver.job.id}")
 
     async def _drive(self, driver: Driver) -> None:
         await driver.run()
