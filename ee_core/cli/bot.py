@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ee_core.cli.bot_check import check_bot
 from ee_core.cli.main import run_async
 from ee_core.cli.output import print_rows, say
 from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
@@ -111,3 +112,6 @@ def release_bot(
         return 0
 
     return run_async(ask())
+
+
+bot.add_command(check_bot)

@@ -17,14 +17,14 @@ PATIENCE_S = 40.0
 
 
 class Process:
-    """A running `eectl`."""
+    """A running `eectl`, or another program."""
 
-    def __init__(self, folder: Path, name: str, arguments: tuple[str, ...], environ: dict[str, str]) -> None:
+    def __init__(self, folder: Path, name: str, command: tuple[str, ...], environ: dict[str, str]) -> None:
         self.log = folder / f"{name}.log"
         self._begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ee_core.cli", *arguments],
+                command,
                 cwd=folder,
                 env=environ,
                 stdin=subprocess.DEVNULL,
@@ -89,7 +89,11 @@ class Place:
 
     def start(self, name: str, *arguments: str) -> Process:
         """Start a command in the background."""
-        process = Process(self.folder, name, arguments, self.environ)
+        return self.start_program(name, sys.executable, "-m", "ee_core.cli", *arguments)
+
+    def start_program(self, name: str, *command: str) -> Process:
+        """Start a program in the background."""
+        process = Process(self.folder, name, command, self.environ)
         self._processes.append(process)
         return process
 

@@ -196,7 +196,10 @@ async def main(server: str) -> None:
                 [message] = await inbox.fetch(1, timeout=5)
             except nats.errors.TimeoutError:
                 continue
-            await handle(json.loads(message.data))
+            try:
+                await handle(json.loads(message.data))
+            except (ValueError, LookupError, TypeError) as error:  # no JSON, or no message of this kind
+                print("refused:", repr(error), file=sys.stderr)  # noqa: T201 - a program of its own
             await message.ack()
 
     async def hello(_: object = None, subject: str = "bots.hello") -> None:
