@@ -71,7 +71,7 @@ class DelayActivity:
         return _TRAITS
 
     async def run(self, context: ActivityContext, value: Any) -> Any:
-        duration_s = _read_duration_s(_members(value, self.name))
+        duration_s = read_duration_s(value)
         await asyncio.sleep(duration_s)
         return {"seconds": duration_s}
 
@@ -118,12 +118,13 @@ def ee_open_activity(name: str) -> ActivityType | None:
     return _TYPES[name]() if name in _TYPES else None
 
 
-def _read_duration_s(members: dict[str, Any]) -> float:
-    """Read the one member that says how long.
+def read_duration_s(value: Any) -> float:
+    """Read how long an input of ``delay`` says.
 
     Raises:
         PermanentActivityError: There is none, there are two, or it is no duration.
     """
+    members = _members(value, DelayActivity.name)
     if members.keys() == {"seconds"}:
         duration_s = _to_seconds(members["seconds"])
     elif members.keys() == {"for"}:

@@ -60,6 +60,7 @@ def carry_out(
     *,
     prepare: Callable[[World, ProcessLoop], None] = lambda world, loop: None,
     cast: Cast = SCRIPTED,
+    storm: Callable[[World], Awaitable[None]] | None = None,
     until: Callable[[World], Awaitable[None]] | None = None,
 ) -> Run:
     """Carry out a plan.
@@ -67,6 +68,7 @@ def carry_out(
     Args:
         prepare: Called before the first process starts.
         cast: Plays the activity types.
+        storm: In which things may go wrong; without it, the plan's.
         until: Waits for the end after the storm; without it, until all jobs are over, which are cancelled if that
             takes too long.
 
@@ -89,7 +91,7 @@ def carry_out(
         prepare(world, loop)
         try:
             async with world:
-                return await _play(world, loop, until or _come_to_an_end)
+                return await _play(world, loop, storm or _rage, until or _come_to_an_end)
         except asyncio.CancelledError:
             if not standstills:
                 raise
@@ -103,13 +105,18 @@ def carry_out(
     return run
 
 
-async def _play(world: World, loop: ProcessLoop, until: Callable[[World], Awaitable[None]]) -> Run:
+async def _play(
+    world: World,
+    loop: ProcessLoop,
+    storm: Callable[[World], Awaitable[None]],
+    until: Callable[[World], Awaitable[None]],
+) -> Run:
     plan = world.plan
     for job in plan.jobs:
         world.clients.begin(job)
     if plan.has_person:
         world.clients.operate(world.jobs_with_incidents, world.quarantined_bots)
-    await Storm(world).rage()
+    await storm(world)
     await world.end_rivals()
     calm_us = world.recorder.now_us
     await until(world)
@@ -131,6 +138,10 @@ async def _play(world: World, loop: ProcessLoop, until: Callable[[World], Awaita
         commits=len(world.store.partitions[0].commits),
         steps=loop.steps,
     )
+
+
+async def _rage(world: World) -> None:
+    await Storm(world).rage()
 
 
 async def _come_to_an_end(world: World) -> None:

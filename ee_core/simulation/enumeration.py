@@ -59,7 +59,7 @@ def enumerate_commits(plan: Plan) -> Iterator[Case]:
     long = _as_long_as(plan, base)
     for number in range(1, base.commits + 1):
         for mode in MODES:
-            yield Case(f"{mode} commit {number} of {base.commits}", long, at_commit(number, mode))
+            yield Case(f"{mode} commit {number} of {base.commits}", long, _at_commit(number, mode))
 
 
 def enumerate_steps(plan: Plan) -> Iterator[Case]:
@@ -85,22 +85,15 @@ def _as_long_as(plan: Plan, base: Run) -> Plan:
     return replace(plan, storm_s=took_us / 1_000_000 + 1.0)
 
 
-def at_commit(number: int, mode: Mode) -> Prepare:
-    """Return what lets the engine die at a commit, from 1, or lose the answer to it."""
-
+def _at_commit(number: int, mode: Mode) -> Prepare:
     def prepare(world: World, _loop: ProcessLoop) -> None:
         seen = 0
 
         def strike(life: Life) -> None:
             nonlocal seen
             seen += 1
-            if seen != number:
-                return
-            if mode == "answer_lost":
-                world.faults.note(Fault.COMMIT_UNKNOWN)
-                raise JournalUnavailableError("the connection broke; it may be written")
-            world.faults.note(Fault.CRASH_BEFORE_COMMIT if mode == "before" else Fault.CRASH_AFTER_COMMIT)
-            world.crash(life)
+            if seen == number:
+                fail_commit(world, life, mode)
 
         if mode == "before":
             world.disk.before_commit = strike
@@ -108,6 +101,19 @@ def at_commit(number: int, mode: Mode) -> Prepare:
             world.disk.after_commit = strike
 
     return prepare
+
+
+def fail_commit(world: World, life: Life, mode: Mode) -> None:
+    """Let the engine that commits die, or lose the answer to what it has stored.
+
+    Raises:
+        JournalUnavailableError: The answer is lost.
+    """
+    if mode == "answer_lost":
+        world.faults.note(Fault.COMMIT_UNKNOWN)
+        raise JournalUnavailableError("the connection broke; it may be written")
+    world.faults.note(Fault.CRASH_BEFORE_COMMIT if mode == "before" else Fault.CRASH_AFTER_COMMIT)
+    world.crash(life)
 
 
 def _at_step(step: int, again: int = 0) -> Prepare:

@@ -57,6 +57,7 @@ class Network:
         self.on_send = on_send
         self.on_settle = on_settle
         self.restarts = 0
+        self.under_way = 0  # messages that come later
         self._lost_before = 0  # messages of earlier restarts than this are gone
         self._up = asyncio.Event()
         self._up.set()
@@ -137,7 +138,9 @@ class Network:
             await asyncio.sleep(delay_s)
             await self.wait_up()
             await self._put(inner, sent)
+            self.under_way -= 1
 
+        self.under_way += 1
         self.nature.start(put())
 
 

@@ -20,6 +20,7 @@ import asyncio
 import heapq
 import itertools
 import math
+import os
 import random
 import threading
 from types import CoroutineType
@@ -98,6 +99,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def pending_tasks(self) -> list[asyncio.Task[Any]]:
         """List the tasks that are not done, oldest first."""
         return sorted(asyncio.all_tasks(self), key=hash)
+
+    def fork(self) -> int:
+        """Fork the process while this loop runs, and go on in both; returns what `os.fork` does.
+
+        Nothing but memory is shared: the loop has no file that a child could read from its parent's.
+        """
+        child = os.fork()
+        if not child:
+            asyncio._set_running_loop(self)  # it runs in the process that has started it, asyncio thinks
+        return child
 
     def create_future(self) -> asyncio.Future[Any]:
         return _NumberedFuture(loop=self, number=next(self._future_numbers))
