@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from ee_core.cli.convert import convert
 from ee_core.cli.exits import Exit
 from ee_core.cli.output import print_json, say
 from ee_core.cli.schema import schema
@@ -59,3 +60,4 @@ def check(
 
 
 workflow.add_command(schema)
+workflow.add_command(convert)

@@ -40,7 +40,7 @@ def apply_bindings(draft: Draft, root: Item, report: Report) -> None:
     if not isinstance(root.value, dict):
         wrong_type(report, root, "the bindings file", "a mapping", "write <activity id>: {activity: ...}")
         return
-    if draft.workflow.scope == "native":
+    if draft.extras.get("form") == "native":
         hint = "leave the bindings out"
         report.error(
             "EE-W232", root.place, "a workflow in the native form names its activity types itself", hint

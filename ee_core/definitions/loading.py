@@ -52,7 +52,7 @@ class Definition:
     content: bytes  # canonical JSON: what is stored
     hash: WorkflowHash
     diagnostics: tuple[Diagnostic, ...] = ()  # warnings, by place
-    extras: dict[str, Any] = field(default_factory=dict)  # of an export file: the whole document; not hashed
+    extras: dict[str, Any] = field(default_factory=dict)  # form, and what is kept beside; not hashed
 
 
 def load(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 
-_KEYS = ("ee", "name", "version", "description", "inputs", "start", "nodes", "on_failure")
+_KEYS = ("ee", "name", "version", "description", "on_failure", "scope", "inputs", "start", "nodes", "kept")
 _COMMON = ("name", "description")
 _KINDS: Final = {
     "activity": (*_COMMON, *activity.KEYS, "on_error", "fail_job", "next", "hold"),
@@ -66,6 +66,8 @@ def read_native(root: Item, report: Report) -> Draft:
     ]
     if top.require("start", "say which node comes first, as in start: read") is not None:
         places.start = top.values["start"].place
+    scope = cast("Literal['native', 'export']", top.choice("scope", ("native", "export")))
+    kept = top.values.get("kept")
     return Draft(
         Workflow(
             name=_read_name(top),
@@ -76,9 +78,12 @@ def read_native(root: Item, report: Report) -> Draft:
             inputs={
                 name: _read_input(item, report) for name, item in _named_items(top, "inputs", _INPUT_NAME)
             },
+            open_inputs=scope == "export",
             on_failure=cast("Literal['stop', 'finish']", top.choice("on_failure", ("stop", "finish"))),
+            scope=scope,
         ),
         places,
+        {"form": "native", "kept": kept.plain() if kept is not None else None},
     )
 
 

@@ -84,6 +84,13 @@ _WORKFLOW: Final[Mapping[str, Any]] = {
         "description": "What becomes of the other branches when a node fails for good: stop cancels them, finish lets"
         " them go on; the job fails either way.",
     },
+    "scope": {
+        "enum": ["native", "export"],
+        "default": "native",
+        "description": "What expressions read: inputs and nodes by name, or as in the platform's export form each member of"
+        " an output by its bare key; then inputs need not be declared.",
+    },
+    "kept": {"description": "What another form holds besides, kept by a conversion; it means nothing here."},
 }
 
 

@@ -28,6 +28,8 @@ FULL = {
     "version": 2,
     "description": "every key",
     "on_failure": "finish",
+    "scope": "native",
+    "kept": {"anything": [1]},
     "inputs": {
         "n": {"type": "integer", "default": 3, "description": "d"},
         "s": {"type": "string", "required": True},

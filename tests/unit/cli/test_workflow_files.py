@@ -1,0 +1,130 @@
+"""`eectl workflow`: what the commands that look at files write, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from ee_core.cli.exits import Exit
+from ee_core.cli.files import write_file
+from ee_core.cli.main import run_command
+from ee_core.definitions.source import read
+from ee_core.errors import InputError
+
+NATIVE = """\
+# a comment
+ee: 1
+name: w
+inputs: {n: {type: integer, default: 1}}
+start: a
+nodes:
+  a: {activity: noop, with: {output: {total: "${inputs.n}"}}, next: b}
+  b: {activity: log, with: {text: "${nodes.a.output.total}"}, next: z}
+  z: {end: succeeded}
+"""
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch) -> Path:
+    """A workflow file in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "w.ee.yaml"
+    path.write_text(NATIVE)
+    return path
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    target, link = tmp_path / "a.txt", tmp_path / "link"
+    write_file(str(target), "one\n")
+    target.chmod(0o640)
+    link.symlink_to(target)
+
+    write_file(str(link), "two\n")
+
+    assert target.read_bytes() == b"two\n"
+    assert (link.is_symlink(), target.stat().st_mode & 0o777) == (True, 0o640)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", "link"}
+    with pytest.raises(InputError, match="cannot be written"):
+        write_file(str(tmp_path / "no" / "folder"), "three")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_file(str(tmp_path), "three")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", "link"}
+
+
+def test_a_new_file_may_be_read_by_whom_the_umask_lets(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_file(str(tmp_path / "a"), "x")
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+
+
+def test_the_schema_is_printed_or_written(file, capsys):
+    assert run_command(["workflow", "schema"]) == Exit.OK
+    printed = json.loads(capsys.readouterr().out)
+    assert run_command(["workflow", "schema", "--output", "s.json"]) == Exit.OK
+
+    written = json.loads(Path("s.json").read_text())
+    assert printed == written
+    Draft202012Validator(written).validate(read(file.read_bytes(), "w").plain())
+
+
+def test_a_workflow_goes_to_the_export_form_and_back(file, capsys):
+    assert (
+        run_command(["workflow", "convert", "w.ee.yaml", "--to", "export", "--output", "w.json"]) == Exit.OK
+    )
+    said = capsys.readouterr()
+    assert run_command(["workflow", "convert", "w.json", "--to", "native"]) == Exit.OK
+
+    assert said.out == ""
+    assert (
+        "note: 2 activity types and their inputs go into a bindings file: --bindings-output FILE" in said.err
+    )
+    assert "note: the types and defaults of the inputs are left out: n" in said.err
+    back = capsys.readouterr().out
+    assert read(back.encode(), "b.yaml").plain() == read(file.read_bytes(), "w.yaml").plain()
+
+
+def test_bindings_go_into_their_own_file_and_the_export_file_loads_with_them(file, capsys):
+    command = [
+        "workflow",
+        "convert",
+        "w.ee.yaml",
+        "--to",
+        "export",
+        "--output",
+        "w.json",
+        "--bindings-output",
+        "b.yaml",
+    ]
+    assert run_command(command) == Exit.OK
+
+    assert run_command(["workflow", "check", "w.json", "--bindings", "b.yaml", "--strict"]) == Exit.OK
+    assert "$" + "{total}" in Path("b.yaml").read_text()
+    assert "with key" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("notation", ["json", "yaml"])
+def test_the_notation_changes_and_the_content_does_not(file, capsys, notation):
+    assert run_command(["workflow", "convert", "w.ee.yaml", "--format", notation]) == Exit.OK
+
+    printed = capsys.readouterr().out
+    assert printed.startswith({"json": "{\n", "yaml": "ee: 1\n"}[notation])
+    assert read(printed.encode(), f"w.{notation}").plain() == read(file.read_bytes(), "w.yaml").plain()
+
+
+def test_a_wrong_file_is_not_converted(file, capsys):
+    file.write_text(NATIVE.replace("next: b", "next: c"))
+
+    assert (
+        run_command(["workflow", "convert", "w.ee.yaml", "--to", "export", "--output", "w.json"])
+        == Exit.INVALID_INPUT
+    )
+    assert "EE-W105" in capsys.readouterr().err
+    assert not Path("w.json").exists()
