@@ -11,6 +11,7 @@ from ee_core.cli.exits import Exit
 from ee_core.cli.output import print_json, say
 from ee_core.cli.schema import schema
 from ee_core.cli.session import output_option, read_settings
+from ee_core.cli.show import graph, show
 
 
 @click.group()
@@ -61,3 +62,5 @@ def check(
 
 workflow.add_command(schema)
 workflow.add_command(convert)
+workflow.add_command(show)
+workflow.add_command(graph)

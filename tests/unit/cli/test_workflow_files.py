@@ -128,3 +128,28 @@ def test_a_wrong_file_is_not_converted(file, capsys):
     )
     assert "EE-W105" in capsys.readouterr().err
     assert not Path("w.json").exists()
+
+
+def test_a_workflow_is_shown_in_words(file, capsys):
+    assert run_command(["workflow", "show", "w.ee.yaml"]) == Exit.OK
+
+    assert capsys.readouterr().out.partition("\n")[2] == (
+        "\ninputs:\n  n: integer, without it 1\n"
+        '\na: noop, needs no bot, the start\n  output = {"total": "${inputs.n}"}\n  -> b\n'
+        "\nb: log, needs no bot\n  text = ${nodes.a.output.total}\n  -> z\n"
+        "\nz: end, succeeded\n"
+    )
+
+
+def test_a_workflow_is_drawn(file, capsys):
+    assert run_command(["workflow", "graph", "w.ee.yaml"]) == Exit.OK
+
+    assert capsys.readouterr().out.splitlines() == [
+        "flowchart TD",
+        '  n0["a<br/>noop"]',
+        '  n1["b<br/>log"]',
+        '  n2(["z<br/>succeeded"])',
+        "  begin(( )) --> n0",
+        "  n0 --> n1",
+        "  n1 --> n2",
+    ]
