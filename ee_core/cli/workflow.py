@@ -8,6 +8,7 @@ import click
 
 from ee_core.cli.convert import convert
 from ee_core.cli.exits import Exit
+from ee_core.cli.fmt import fmt
 from ee_core.cli.output import print_json, say
 from ee_core.cli.schema import schema
 from ee_core.cli.session import output_option, read_settings
@@ -64,3 +65,4 @@ workflow.add_command(schema)
 workflow.add_command(convert)
 workflow.add_command(show)
 workflow.add_command(graph)
+workflow.add_command(fmt)

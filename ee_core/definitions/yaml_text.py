@@ -84,22 +84,18 @@ def _fits(tree: Tree, width: int) -> bool:
 
 def _block(tree: Tree, depth: int) -> Iterator[str]:
     indent = "  " * depth
-    if isinstance(tree.value, dict):
-        for key, member in tree.value.items():
-            yield from _lead(member, indent)
+    members = (
+        tree.value.items() if isinstance(tree.value, dict) else ((None, each) for each in _parts(tree.value))
+    )
+    for place, (key, member) in enumerate(members):
+        if member.has_gap and (place > 0 or depth == 0):  # none at the begin of a block inside another
+            yield ""
+        yield from (f"{indent}{comment}" for comment in member.before)
+        if key is None:
+            yield from _item(member, depth)
+        else:
             yield from _entry(f"{indent}{_scalar(key, in_flow=False)}:", member, depth)
-            yield from (f"{indent}{comment}" for comment in member.behind)
-    elif isinstance(tree.value, list):
-        for item in tree.value:
-            yield from _lead(item, indent)
-            yield from _item(item, depth)
-            yield from (f"{indent}{comment}" for comment in item.behind)
-
-
-def _lead(tree: Tree, indent: str) -> Iterator[str]:
-    if tree.has_gap:
-        yield ""
-    yield from (f"{indent}{comment}" for comment in tree.before)
+        yield from (f"{indent}{comment}" for comment in member.behind)
 
 
 def _entry(head: str, tree: Tree, depth: int) -> Iterator[str]:
@@ -118,7 +114,7 @@ def _item(tree: Tree, depth: int) -> Iterator[str]:
     indent = "  " * depth
     is_block = isinstance(tree.value, dict | list) and bool(tree.value) and not _fits(tree, len(indent) + 2)
     first = next(iter(tree.value.values())) if is_block and isinstance(tree.value, dict) else None
-    if first is None or tree.beside or first.before or first.has_gap:
+    if first is None or tree.beside or first.before:
         yield from _entry(f"{indent}-", tree, depth)
         return
     lines = _block(tree, depth + 1)
@@ -159,7 +155,7 @@ def _scalar(value: Plain, *, in_flow: bool) -> str:
         return value
     if _NEEDS_ESCAPE.search(value):
         return '"' + re.sub(rf'["\\\\]|{_NEEDS_ESCAPE.pattern}', _escape, value) + '"'
-    return f'"{value}"' if "'" in value and not re.search(r'["\\]', value) else _quote(value)
+    return _quote(value) if re.search(r'["\\]', value) else f'"{value}"'
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -153,3 +153,28 @@ def test_a_workflow_is_drawn(file, capsys):
         "  n0 --> n1",
         "  n1 --> n2",
     ]
+
+
+def test_files_are_formatted_and_the_check_says_which_would_change(file, capsys):
+    Path("usual.ee.yaml").write_text("ee: 1\nname: w\nstart: z\nnodes:\n  z: {end: succeeded}\n")
+    Path("other.ee.yaml").write_text("name: w\nee: 1\nstart: z # here\nnodes:\n  z: {end: succeeded}\n")
+    files = ["usual.ee.yaml", "other.ee.yaml"]
+
+    assert run_command(["workflow", "fmt", "--check", *files]) == Exit.FOUND_SOMETHING
+    assert capsys.readouterr().err == "other.ee.yaml would change\n"
+    assert run_command(["workflow", "fmt", *files]) == Exit.OK
+    assert capsys.readouterr().err == "other.ee.yaml is written anew\n"
+    assert run_command(["workflow", "fmt", "--check", *files]) == Exit.OK
+
+    assert (
+        Path("other.ee.yaml").read_text()
+        == "ee: 1\nname: w\nstart: z # here\nnodes:\n  z: {end: succeeded}\n"
+    )
+
+
+def test_a_file_that_cannot_be_formatted_is_left_and_the_others_are_not(file, capsys):
+    Path("export.json").write_text("[]")
+
+    assert run_command(["workflow", "fmt", "export.json", "w.ee.yaml"]) == Exit.INVALID_INPUT
+    assert Path("export.json").read_text() == "[]"
+    assert "w.ee.yaml is written anew" in capsys.readouterr().err
