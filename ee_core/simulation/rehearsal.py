@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from ee_core.model.events import IncidentKind
 from ee_core.model.ids import JobId
 from ee_core.model.waits import OperatorWait
+from ee_core.simulation import lines as ln
 from ee_core.simulation.carrying_out import carry_out
 from ee_core.simulation.checker import DEFAULT_BOUND_US, check
 from ee_core.simulation.engines import remember
@@ -25,6 +26,7 @@ from ee_core.simulation.rehearsal_cast import FakeCast, cast_bots
 from ee_core.simulation.rehearsal_ending import Ending, differences, node_of, read_ending
 from ee_core.simulation.rehearsal_places import Observed, find_places, left_out
 from ee_core.simulation.rehearsal_strikes import Strikes
+from ee_core.simulation.retelling import change
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -151,7 +153,15 @@ def tell_place(rehearsal: Rehearsal, base: Base, place: Place) -> tuple[Verdict,
         VirtualLoopError: Something in it goes on for ever.
     """
     run = disturb(rehearsal, base, _only(place))
-    return judge(rehearsal, base, place, run), run.history.tell(JOB)
+    lines = tuple(line for line in run.history.lines if not _is_noise(line))
+    story = change(run.history, lines=lines, scenario=place.text).tell(JOB)
+    said = read_ending(run.history, JOB).said
+    return judge(rehearsal, base, place, run), f"{story}\nin the end: {said}"
+
+
+def _is_noise(line: ln.AnyLine) -> bool:
+    """Say whether a line tells nothing of the job: what observers are shown, and signs of life."""
+    return isinstance(line, ln.EventShown) or getattr(line, "kind", "") == "heartbeat"
 
 
 def disturb(rehearsal: Rehearsal, base: Base, take: Take) -> Run:

@@ -146,10 +146,12 @@ def tell_one(verdict: Verdict, workflow: Workflow) -> str:
 
 def summary(base: Base, done: int, findings: Sequence[Finding]) -> str:
     """Say in one line what came of it."""
+    count = _places(len(base.places))
+    count = count if done == len(base.places) else f"{done} of {count}"
     bad = sum(len(one.places) for one in findings if one.category in BAD)
     if not bad:
-        return f"{_places(done)}, one outcome: {base.ending.said}"
-    return f"{_places(done)}; undisturbed: {base.ending.said}; {bad} of them otherwise"
+        return f"{count}, one outcome: {base.ending.said}"
+    return f"{count}; undisturbed: {base.ending.said}; {bad} of them otherwise"
 
 
 def tell(findings: Sequence[Finding], command: str) -> Iterator[str]:

@@ -72,6 +72,7 @@ class Strikes:
         is_hit = fault is self._message
         if is_hit:
             self._message = None
+            self._world.faults.script = None  # nothing else goes wrong in this run
         return is_hit
 
     def _choose(self, subject: str) -> str:

@@ -1,6 +1,6 @@
 """Pages carried out as they are written: their files, their commands in the terminals they name, and what is printed.
 
-What differs from run to run (job ids, times, fences, ports) is compared by its form; a job id of the page stands for
+What differs from run to run, or with the engine (job ids, times, fences, ports, numbers of messages) is compared by its form; a job id of the page stands for
 the same job everywhere. A line ``...`` is any lines, at the begin or end of a line any text.
 """
 
@@ -27,6 +27,7 @@ VOLATILE = {  # what is compared by its form alone
     "local": r"(?<=bot local-)\d",
     "engine": r"(?<=^engine {7})[\w-]{22}",
     "engine_run": r"(?<=^engine )[\w-]{22}",
+    "places": r"\b\d+(?= (?:places|of them|messages for|signs of) )",  # they are as many as an engine sends and writes
     "job": JOB.pattern,
 }
 TOKEN = re.compile("|".join(f"(?P<{name}>{form})" for name, form in VOLATILE.items()))
@@ -199,6 +200,12 @@ def test_the_bot_without_our_library_is_a_bot(blocks_of, terminals, tmp_path, do
     (tmp_path / "docs").symlink_to(docs)
 
     carry_out(blocks_of("howto/write-a-bot-in-any-language.md"), terminals, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_race_of_the_parcel_is_found_and_mended(blocks_of, terminals, tmp_path):
+    carry_out(blocks_of("howto/rehearse-a-workflow.md"), terminals, tmp_path)
 
 
 def test_the_export_file_of_the_how_to_runs(blocks_of, terminals, tmp_path):

@@ -38,6 +38,7 @@ _OUTPUT_SCHEMA: Final[Mapping[str, Any]] = {
     "properties": {
         "status": {
             "type": ["integer", "null"],
+            "examples": [200],
             "description": "Null when nobody awaited an answer, and none came.",
         },
         "headers": {"type": "object", "additionalProperties": {"type": "string"}},

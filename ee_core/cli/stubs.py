@@ -1,0 +1,45 @@
+"""What fake activities give, as a file states it: outputs and errors by node or activity type.
+
+```yaml
+stubs:
+  read: {output: {body: {total: 12}}}
+  post: {error: {code: refused, message: the shop is closed}}
+```
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ee_core.errors import InputError
+from ee_core.model.events import Error
+from ee_core.simulation.rehearsal_cast import Stub
+
+_FORM: Final = "write {output: ...} or {error: {code: ..., message: ...}}"
+
+
+def read_stubs(text: bytes, place: str) -> dict[str, Stub]:
+    """Read a file of stubs.
+
+    Raises:
+        WorkflowError: It is no YAML or JSON that can be read.
+        InputError: It is of another form.
+    """
+    from ee_core.definitions.source import read
+
+    value = read(text, place).plain()
+    stubs = value.get("stubs") if isinstance(value, dict) else None
+    if not isinstance(stubs, dict) or len(value) != 1:
+        raise InputError(f"{place} must hold one mapping `stubs:`, of nodes or activity types")
+    return {name: _read(name, stub, place) for name, stub in stubs.items()}
+
+
+def _read(name: str, stub: Any, place: str) -> Stub:
+    if isinstance(stub, dict) and stub.keys() == {"output"}:
+        return Stub(stub["output"])
+    error = stub.get("error") if isinstance(stub, dict) and stub.keys() == {"error"} else None
+    if isinstance(error, dict) and "code" in error and error.keys() <= {"code", "message"}:
+        code, message = error["code"], error.get("message", "")
+        if isinstance(code, str) and isinstance(message, str):
+            return Stub(error=Error(code, message))
+    raise InputError(f"{place}: the stub {name!r} is {stub!r:.80}; {_FORM}")
