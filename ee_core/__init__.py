@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ee_core.engine import Engine, open_engine, open_parts
     from ee_core.errors import EngineError
     from ee_core.local.env import SystemEnv
+    from ee_core.simulation.workflow_test import run_workflow
 
 __all__ = [
     "Bot",
@@ -31,6 +32,7 @@ __all__ = [
     "load_settings",
     "open_engine",
     "open_parts",
+    "run_workflow",
 ]
 
 _HOMES: Final = {
@@ -46,6 +48,7 @@ _HOMES: Final = {
     "load_settings": "ee_core.config",
     "open_engine": "ee_core.engine",
     "open_parts": "ee_core.engine",
+    "run_workflow": "ee_core.simulation.workflow_test",
 }
 
 

@@ -58,7 +58,7 @@ class SimulatedRegistry(Registry):
     def __init__(self, env: VirtualEnv, recorder: Recorder, engine: Mapping[str, Any], cast: Cast) -> None:
         self.settings = Settings.model_validate({"engine": dict(engine)})
         self.policies = _Policies(env, recorder, max_open_jobs=self.settings.engine.max_open_jobs)
-        super().__init__(self.settings, env, core=self.policies, entries=_languages())
+        super().__init__(self.settings, env, core=self.policies, entries=list_languages())
         self._recorder = recorder
         self._types = {name: cast.make_type(name, recorder, self._who) for name in sorted(cast.in_house)}
 
@@ -69,7 +69,7 @@ class SimulatedRegistry(Registry):
         return dict(self._types)
 
     def open_expressions(self, name: str) -> Language:
-        return _open_language(name)
+        return open_language(name)
 
     def _who(self, traits: ActivityTraits) -> Doer:
         engine = self._recorder.engine_of(current_life())
@@ -80,11 +80,13 @@ class SimulatedRegistry(Registry):
 
 
 @functools.cache
-def _languages() -> list[Entry]:
+def list_languages() -> list[Entry]:
+    """Return the entry points of the languages that are installed."""
     return [entry for entry in list_entries() if entry.group == "ee.expressions"]
 
 
 @functools.cache
-def _open_language(name: str) -> Language:
+def open_language(name: str) -> Language:
+    """Open a language, once for the process."""
     # a language keeps nothing of a run, so all runs share it
-    return Registry(Settings(), SystemEnv(), entries=_languages()).open_expressions(name)
+    return Registry(Settings(), SystemEnv(), entries=list_languages()).open_expressions(name)
