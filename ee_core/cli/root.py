@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "run": "ee_core.cli.run:run",
+    "test": "ee_core.cli.test:test",
     "up": "ee_core.cli.up:up",
     "down": "ee_core.cli.down:down",
     "status": "ee_core.cli.status:status",
