@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from ee_core.definitions import measures
 from ee_core.definitions.holes import Hole, has_holes
-from ee_core.definitions.measures import canonical, expected_words, kind_words, shown
+from ee_core.definitions.measures import described, expected_words, kind_words, may_equal, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -207,13 +207,12 @@ def _find_measures(value: Any, schema: Mapping[str, Any], path: Path) -> Iterato
     """Find what a value itself has wrong, its parts aside."""
     if isinstance(value, dict):
         yield from (Misfit(path, "missing", key) for key in _wanted(value, schema) if key not in value)
-    if not has_holes(value):
-        if "const" in schema and canonical(value) != canonical(schema["const"]):
-            yield Misfit(path, "value", f"is {shown(value)}", (shown(schema["const"]),))
-        if "enum" in schema and canonical(value) not in map(canonical, schema["enum"]):
-            yield Misfit(path, "value", f"is {shown(value)}", tuple(map(shown, schema["enum"])))
-        if schema.get("uniqueItems") is True and isinstance(value, list) and measures.has_twins(value):
-            yield Misfit(path, "value", "has an item twice", ("different ones",))
+    for keyword, choices in (("const", [schema.get("const")]), ("enum", schema.get("enum"))):
+        if keyword in schema and not any(may_equal(value, each) for each in choices or ()):
+            yield Misfit(path, "value", f"is {described(value)}", tuple(map(shown, choices or ())))
+    is_list = isinstance(value, list) and not has_holes(value)
+    if schema.get("uniqueItems") is True and is_list and measures.has_twins(value):
+        yield Misfit(path, "value", "has an item twice", ("different ones",))
     for said, expected in measures.find_excess(value, schema):
         yield Misfit(path, "value", said, (expected,))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ee_core.definitions.holes import Hole
+from ee_core.definitions.holes import Hole, has_holes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,6 +68,11 @@ def shown(value: Any) -> str:
     return f"{msgspec.json.encode(value).decode():.60}"
 
 
+def described(value: Any) -> str:
+    """Return a value for messages, or what it is when parts of it are not known."""
+    return kind_words(value) if has_holes(value) else shown(value)
+
+
 def canonical(value: Any) -> Any:
     """Return what is equal for values that are equal in JSON, and can be hashed: 1 and 1.0 are, 1 and true are not."""
     if isinstance(value, list):
@@ -75,6 +80,17 @@ def canonical(value: Any) -> Any:
     if isinstance(value, dict):
         return ("object", frozenset((key, canonical(member)) for key, member in value.items()))
     return ("boolean", value) if isinstance(value, bool) else value
+
+
+def may_equal(value: Any, other: Any) -> bool:
+    """Say whether a value with holes may become another one."""
+    if isinstance(value, Hole):
+        return value is Hole.ANY or isinstance(other, str)
+    if isinstance(value, list) and isinstance(other, list):
+        return len(value) == len(other) and all(map(may_equal, value, other))
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() == other.keys() and all(may_equal(value[key], other[key]) for key in value)
+    return bool(canonical(value) == canonical(other))
 
 
 def has_twins(values: Sequence[Any]) -> bool:

@@ -178,3 +178,30 @@ def test_a_file_that_cannot_be_formatted_is_left_and_the_others_are_not(file, ca
     assert run_command(["workflow", "fmt", "export.json", "w.ee.yaml"]) == Exit.INVALID_INPUT
     assert Path("export.json").read_text() == "[]"
     assert "w.ee.yaml is written anew" in capsys.readouterr().err
+
+
+def test_bindings_are_begun_and_continued(file, capsys):
+    nodes = [
+        {"id": "s", "pointers": [{"pointsTo": "a"}]},
+        {"id": "a", "type": "Activity", "activityId": "one", "pointers": [{"pointsTo": "e"}]},
+        {"id": "e", "type": "End"},
+    ]
+    Path("w.json").write_text(json.dumps(nodes))
+
+    assert run_command(["workflow", "bind", "w.json", "--output", "b.yaml"]) == Exit.OK
+    first = Path("b.yaml").read_text().replace("CHANGE.ME", "noop")
+    Path("b.yaml").write_text(first)
+    nodes[1] |= {"pointers": [{"pointsTo": "b"}]}
+    nodes.append({"id": "b", "type": "Activity", "activityId": "two", "pointers": [{"pointsTo": "e"}]})
+    Path("w.json").write_text(json.dumps(nodes))
+    assert run_command(["workflow", "bind", "w.json", "--output", "b.yaml"]) == Exit.OK
+
+    assert Path("b.yaml").read_text().startswith(first)
+    assert "two:" in Path("b.yaml").read_text()
+    assert run_command(["workflow", "bind", "w.json", "--output", "b.yaml"]) == Exit.OK
+    assert capsys.readouterr().err.splitlines() == [
+        "1 activity id to bind",
+        "1 activity id to bind",
+        "nothing is left to bind",
+    ]
+    assert run_command(["workflow", "bind", "w.ee.yaml"]) == Exit.INVALID_INPUT

@@ -79,7 +79,10 @@ def test_each_node_and_pointer_is_a_line_of_the_drawing(load_text):
     lines = to_mermaid(load_text(FULL).workflow).splitlines()
 
     assert lines[0] == "flowchart TD"
-    assert [line.split()[0] for line in lines[9:]] == ["begin((", *["n0", "n0", "n1", "n1", "n2", "n2", "n3", "n4", "n5"]]
+    assert [line.split()[0] for line in lines[9:]] == [
+        "begin((",
+        *["n0", "n0", "n1", "n1", "n2", "n2", "n3", "n4", "n5"],
+    ]
     assert "  n0 -. error .-> n2" in lines
     assert "  n1 -->|otherwise| n7" in lines
     assert '  n1 -->|"inputs.n #62; 1 #38;#38; #34;x#34; != #34;y#34;"| n2' in lines
