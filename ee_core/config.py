@@ -145,6 +145,9 @@ class Settings(_Section):
     catalogue: CatalogueSettings = Field(
         default_factory=CatalogueSettings, description="Where workflows come from."
     )
+    output: Literal["table", "wide", "json", "jsonl", "yaml", "name"] = Field(
+        default="table", description="How `eectl` prints data, unless `-o` says otherwise."
+    )
     expressions: dict[str, dict[str, Any]] = Field(
         default_factory=dict, repr=False, description="Settings of an expression language, by its name."
     )
@@ -198,6 +201,17 @@ def load_settings(
     except ValidationError as error:
         lines = [_explain(item, found) for item in error.errors(include_url=False)]
         raise ConfigError("\n".join(lines)) from None  # pydantic's text says the same, less clearly
+
+
+def find_output(*, file: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """Return the setting `output` alone: what is said about wrong settings must take some form, too."""
+    found = (os.environ if environ is None else environ).get(f"{PREFIX}OUTPUT")
+    if found is not None:
+        return found
+    try:
+        return load_settings(file=file, environ=environ).output
+    except ConfigError:
+        return str(Settings.model_fields["output"].default)
 
 
 def list_settings() -> list[SettingDoc]:

@@ -29,6 +29,7 @@ _EXITS = {
     Exit.FOUND_SOMETHING: "a check has something to say",
     Exit.INCIDENT: "an incident is open, and nothing but an answer can move the job",
     Exit.INTERRUPTED: "Ctrl-C",
+    Exit.PIPE_CLOSED: "nobody read the rest of the output, as with `| head`",
     Exit.TERMINATED: "SIGTERM",
 }
 
@@ -54,8 +55,7 @@ def make() -> str:
         parts += _describe(path, command)
     return page(
         "Commands",
-        "`eectl` prints a table for people, or with `-o json` JSON for programs, on stdout; everything else goes to"
-        " stderr.",
+        "`eectl` prints data on stdout, as `-o` and `--query` say; everything else goes to stderr.",
         *parts,
     )
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from ee_core.cli.bot_check import check_bot
+from ee_core.cli.formats import Output, output_options
 from ee_core.cli.main import run_async
-from ee_core.cli.output import print_rows, say
-from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
+from ee_core.cli.output import say
+from ee_core.cli.session import connected, read_settings, server_flags, server_options
 
 
 @click.group()
@@ -63,10 +64,10 @@ def run_bot(
 
 @bot.command("list")
 @server_options
-@output_option
+@output_options
 @click.pass_context
 def list_bots(
-    context: click.Context, broker: str | None, server: str | None, namespace: str | None, output: str
+    context: click.Context, broker: str | None, server: str | None, namespace: str | None, output: Output
 ) -> int:
     """List bots and workers as the engine sees them."""
     from ee_core.messages.jobs import QueryJobs
@@ -76,7 +77,7 @@ def list_bots(
     async def ask() -> int:
         async with connected(settings) as client:
             rows = await client.query(QueryJobs(what="bots"))
-        print_rows(rows, ("bot", "kind", "state", "activities", "labels", "job", "visit", "reason"), output)
+        output.rows(rows, ("bot", "kind", "state", "activities", "labels", "job", "visit", "reason"))
         return 0
 
     return run_async(ask())

@@ -11,7 +11,7 @@ import click
 from ee_core.cli.exits import Exit
 from ee_core.cli.files import parse_inputs
 from ee_core.cli.main import run_async
-from ee_core.cli.output import say
+from ee_core.cli.output import put, say
 from ee_core.cli.session import read_settings, server_flags, server_options
 
 if TYPE_CHECKING:
@@ -185,4 +185,4 @@ def _ask_for_restart() -> None:
 def _print(finding: Finding) -> None:
     row: dict[str, Any] = asdict(finding)
     mark = click.style(row["level"].ljust(7), fg=_COLOURS[row["level"]])
-    click.echo(f"{mark}  {row['rule'].ljust(13)}  {row['text']}")
+    put(f"{mark}  {row['rule'].ljust(13)}  {row['text']}")

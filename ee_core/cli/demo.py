@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ee_core.cli.exits import Exit
-from ee_core.cli.output import say
+from ee_core.cli.output import put, say
 from ee_core.errors import EngineError
 
 if TYPE_CHECKING:
@@ -92,11 +92,11 @@ def _count(log: Path) -> Exit:
     begun = Counter(line.rpartition("/")[2] for line in _lines(log, "begin"))
     ended = Counter(line.rpartition("/")[2] for line in _lines(log, "end"))
     for visit in sorted(begun):
-        click.echo(f"{visit}: begun {begun[visit]} time, ended {ended[visit]} time")
+        put(f"{visit}: begun {begun[visit]} time, ended {ended[visit]} time")
     if len(begun) == _PIECES and set(begun.values()) == set(ended.values()) == {1}:
-        click.echo("the job went on where it was; nothing was lost, nothing was done twice")
+        put("the job went on where it was; nothing was lost, nothing was done twice")
         return Exit.OK
-    click.echo("this is not what EE promises; please report it")
+    put("this is not what EE promises; please report it")
     return Exit.UNEXPECTED
 
 

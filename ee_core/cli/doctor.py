@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ee_core.cli.exits import Exit
+from ee_core.cli.formats import Output, output_options
 from ee_core.cli.main import run_async
-from ee_core.cli.output import print_json
+from ee_core.cli.output import put
 from ee_core.cli.place import DATA, find_journal
-from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
+from ee_core.cli.session import connected, read_settings, server_flags, server_options
 from ee_core.cli.site import find_site
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
     help="The nats-server of `eectl up`; without it the installed one.",
 )
 @server_options
-@output_option
+@output_options
 @click.pass_context
 def doctor(
     context: click.Context,
@@ -49,7 +50,7 @@ def doctor(
     data: Path,
     journal: str | None,
     binary: str | None,
-    output: str,
+    output: Output,
     **server: str | None,
 ) -> int:
     """Look at versions, settings, plugins, disk, ports, clock, journal, broker and engine.
@@ -60,10 +61,9 @@ def doctor(
 
     found = list(check_python())
     found += _examine(context, data, journal, binary, server)
-    if output == "json":
-        print_json([to_row(each) for each in found])
-    else:
-        _print(found)
+    output.record(
+        [to_row(each) for each in found], lambda: _print(found), names=[each.what for each in found]
+    )
     return Exit.FOUND_SOMETHING if any(each.level == "fail" for each in found) else Exit.OK
 
 
@@ -132,6 +132,6 @@ def _print(found: list[Finding]) -> None:
     width = max(len(each.what) for each in found)
     for each in found:
         mark: Any = click.style(each.level.ljust(4), fg=_COLOURS[each.level])
-        click.echo(f"{mark}  {each.what.ljust(width)}  {each.text}")
+        put(f"{mark}  {each.what.ljust(width)}  {each.text}")
         if each.cure:
-            click.echo(f"{'':4}  {'':{width}}  -> {each.cure}")
+            put(f"{'':4}  {'':{width}}  -> {each.cure}")

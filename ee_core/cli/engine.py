@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ee_core.cli import upkeep
+from ee_core.cli.formats import Output, output_options
 from ee_core.cli.main import run_async
-from ee_core.cli.output import print_json, print_pairs, say
+from ee_core.cli.output import put, say
 from ee_core.cli.place import DATA, JOURNAL, ensure_folder, with_journal_path
-from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
+from ee_core.cli.session import connected, read_settings, server_flags, server_options
 
 if TYPE_CHECKING:
     from ee_core.config import Settings
@@ -60,10 +61,10 @@ def run_engine(
 
 @engine.command("status")
 @server_options
-@output_option
+@output_options
 @click.pass_context
 def status(
-    context: click.Context, broker: str | None, server: str | None, namespace: str | None, output: str
+    context: click.Context, broker: str | None, server: str | None, namespace: str | None, output: Output
 ) -> int:
     """Show what the engine has in hand, and what it has seen since it began."""
     from ee_core.messages.jobs import QueryJobs
@@ -73,17 +74,18 @@ def status(
     async def ask() -> int:
         async with connected(settings) as client:
             shown = await client.query(QueryJobs(what="engine"))
-        if output == "json":
-            print_json(shown)
-            return 0
-        counts = {name: shown.pop(name) for name in ("waits", "events", "messages")}
-        print_pairs(shown.items())
-        for name, values in counts.items():
-            click.echo(f"\n{name}")
-            print_pairs((f"  {key}", value) for key, value in values.items())
+        output.record(shown, lambda: _print_status(shown, output), names=[shown["engine"]])
         return 0
 
     return run_async(ask())
+
+
+def _print_status(shown: dict[str, Any], output: Output) -> None:
+    counts = {name: shown[name] for name in ("waits", "events", "messages")}
+    output.pairs((name, value) for name, value in shown.items() if name not in counts)
+    for name, values in counts.items():
+        put(f"\n{name}")
+        output.pairs((f"  {key}", value) for key, value in values.items())
 
 
 async def _run(settings: Settings, *, despite_poison: bool) -> int:

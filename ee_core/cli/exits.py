@@ -28,6 +28,7 @@ class Exit(IntEnum):
     FOUND_SOMETHING = 11  # a check has something to say
     INCIDENT = 12  # an incident is open, and nothing else can move
     INTERRUPTED = 130
+    PIPE_CLOSED = 141  # nobody read the rest of the output, as with `| head`
     TERMINATED = 143
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from ee_core.cli.exits import Exit
+from ee_core.cli.formats import Output, output_options
 from ee_core.cli.lines import to_line
 from ee_core.cli.main import run_async
-from ee_core.cli.output import print_json, print_pairs, print_rows, say
-from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
+from ee_core.cli.output import put, say
+from ee_core.cli.session import connected, read_settings, server_flags, server_options
 
 _DAY_US = 86_400_000_000
 
@@ -50,9 +51,9 @@ def job() -> None:
 )
 @click.option("--watch", is_flag=True, default=False, help="Watch it; the exit code says how it ended.")
 @server_options
-@output_option
+@output_options
 @click.pass_context
-def submit(context: click.Context, /, workflow: str, **options: Any) -> int:
+def submit(context: click.Context, /, workflow: str, output: Output, **options: Any) -> int:
     """Submit WORKFLOW: a file, or the name (name@version) of one in the engine's catalogue."""
     settings = read_settings(context, _flags(options))
     command = _to_command(context, workflow, options)
@@ -60,14 +61,12 @@ def submit(context: click.Context, /, workflow: str, **options: Any) -> int:
     async def send() -> int:
         async with connected(settings) as client:
             reply = await client.execute(command)
-            if options["output"] == "json":
-                print_json({"job": reply.job, "status": reply.status})
-            else:
-                click.echo(reply.job)
+            job = str(reply.job)
+            output.record({"job": job, "status": reply.status}, lambda: put(job), names=[job])
             if reply.status != "accepted":
                 say(f"job {reply.job}: {reply.status}")
             if options["watch"]:
-                return await _follow(client, str(reply.job), timeout_s=None, stay=False)
+                return await _follow(client, job, timeout_s=None, stay=False)
         return Exit.OK
 
     return run_async(send())
@@ -90,9 +89,9 @@ def submit(context: click.Context, /, workflow: str, **options: Any) -> int:
     help="At most so many, newest first.",
 )
 @server_options
-@output_option
+@output_options
 @click.pass_context
-def list_jobs(context: click.Context, /, **options: Any) -> int:
+def list_jobs(context: click.Context, /, output: Output, **options: Any) -> int:
     """List jobs, newest first; finished ones too."""
     from ee_core.messages.jobs import QueryJobs
 
@@ -102,27 +101,26 @@ def list_jobs(context: click.Context, /, **options: Any) -> int:
     if options["labels"]:
         wanted["labels"] = _pairs(options["labels"], "label")
     rows = _ask(context, options, QueryJobs(what="list", filter=wanted))
-    print_rows(
-        rows,
-        ("job", "workflow", "status", "outcome", "incidents", "owner", "accepted", "finished"),
-        options["output"],
-    )
+    columns = ("job", "workflow", "status", "outcome", "incidents", "owner", "accepted", "finished")
+    output.rows(rows, columns, wide=("version", "priority", "labels", "reason"))
     return Exit.OK
 
 
 @job.command()
 @click.argument("job_id", metavar="JOB")
 @server_options
-@output_option
+@output_options
 @click.pass_context
-def show(context: click.Context, /, job_id: str, **options: Any) -> int:
+def show(context: click.Context, /, job_id: str, output: Output, **options: Any) -> int:
     """Show a job: its visits, what it waits for, and its incidents."""
     from ee_core.messages.jobs import QueryJobs
 
     shown = _ask(context, options, QueryJobs(what="job", job=job_id))
-    if options["output"] == "json":
-        print_json(shown)
-        return Exit.OK
+    output.record(shown, lambda: _print_job(shown, output), names=[job_id])
+    return Exit.OK
+
+
+def _print_job(shown: dict[str, Any], output: Output) -> None:
     names = (
         "job",
         "workflow",
@@ -138,40 +136,41 @@ def show(context: click.Context, /, job_id: str, **options: Any) -> int:
         "finished",
         "inputs",
     )
-    print_pairs((name, shown[name]) for name in names if shown[name] != 0)
+    output.pairs((name, shown[name]) for name in names if shown[name] != 0)
     if shown["visits"]:
-        click.echo()
-        print_rows(shown["visits"], ("visit", "status", "attempt", "bot", "output", "error"), "table")
+        put("")
+        output.table(shown["visits"], ("visit", "status", "attempt", "bot", "output", "error"))
     for wait in shown["waits"]:
-        click.echo(f"\nwaiting: {wait['text']}")
+        put(f"\nwaiting: {wait['text']}")
     for incident in shown["incidents"]:
-        click.echo(f"\nINCIDENT {incident['incident']}  {incident['kind']}: {incident['text']}")
-        click.echo(
-            f"answer:  eectl job resolve {job_id} {incident['incident']} {'|'.join(incident['choices'])}"
+        put(f"\nINCIDENT {incident['incident']}  {incident['kind']}: {incident['text']}")
+        put(
+            f"answer:  eectl job resolve {shown['job']} {incident['incident']} {'|'.join(incident['choices'])}"
         )
-    return Exit.OK
 
 
 @job.command()
 @click.argument("job_id", metavar="JOB")
 @server_options
-@output_option
+@output_options
 @click.pass_context
-def history(context: click.Context, /, job_id: str, **options: Any) -> int:
+def history(context: click.Context, /, job_id: str, output: Output, **options: Any) -> int:
     """Print all events of a job, as they are in the journal."""
     from ee_core.messages.jobs import QueryJobs
 
     records = _ask(context, options, QueryJobs(what="history", job=job_id))
-    if options["output"] == "json":
-        print_json(records)
-        return Exit.OK
+    output.record(
+        records, lambda: _print_records(records), names=[str(record["index"]) for record in records]
+    )
+    return Exit.OK
+
+
+def _print_records(records: list[dict[str, Any]]) -> None:
     for record in records:
         for event in record["events"]:
             rest = {key: value for key, value in event.items() if key != "e"}
-            click.echo(
-                f"{record['index']:>4}  {record['at']}  {event['e']}  {json.dumps(rest, ensure_ascii=False)}"
-            )
-    return Exit.OK
+            text = json.dumps(rest, ensure_ascii=False)
+            put(f"{record['index']:>4}  {record['at']}  {event['e']}  {text}")
 
 
 @job.command()
@@ -282,7 +281,7 @@ def resolve(context: click.Context, /, job_id: str, incident: str, answer: str, 
 @click.option("--dry-run", is_flag=True, default=False, help="Say which jobs, and change nothing.")
 @click.option("--yes", is_flag=True, default=False, help="Do not ask.")
 @server_options
-@output_option
+@output_options
 @click.pass_context
 def prune(
     context: click.Context,
@@ -291,6 +290,7 @@ def prune(
     forget_after: float,
     dry_run: bool,
     yes: bool,
+    output: Output,
     **options: Any,
 ) -> int:
     """Take the records of old jobs out of the journal of the running engine; open jobs are never touched."""
@@ -316,14 +316,15 @@ def prune(
         part = _ask(context, options, QueryJobs(what="prune", filter=wanted))
         total = {name: total[name] + part[name] for name in total}
         more = part["more"] and not dry_run
-    if options["output"] == "json":
-        print_json(total)
-        return Exit.OK
-    for pruned in total["jobs"]:
-        click.echo(pruned)
+    output.record(total, lambda: _put_all(total["jobs"]), names=total["jobs"])
     what = "would be pruned" if dry_run else "pruned"
     say(f"{len(total['jobs'])} jobs {what}, {total['forgotten']} forgotten")
     return Exit.OK
+
+
+def _put_all(lines: list[str]) -> None:
+    for line in lines:
+        put(line)
 
 
 def _flags(options: dict[str, Any]) -> dict[str, Any]:
@@ -349,7 +350,7 @@ async def _follow(client: Any, job_id: str, *, timeout_s: float | None, stay: bo
     def print_event(at: str, event: dict[str, Any]) -> None:
         line = to_line(at, event)
         if line is not None:
-            click.echo(line)
+            put(line)
 
     code = await follow(client, job_id, print_event, timeout_s=timeout_s, stay=stay)
     if code is Exit.TIMED_OUT:

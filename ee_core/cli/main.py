@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ee_core.cli.exits import Exit, exit_of
+from ee_core.cli.exits import Exit
+from ee_core.cli.output import PipeClosedError, say
 from ee_core.errors import EngineError
 
 if TYPE_CHECKING:
@@ -35,26 +37,43 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         _make_help_rich()
     from ee_core.cli.root import cli
 
+    shared: dict[str, Any] = {}  # what the command line said so far, also when it then went wrong
     try:
-        result: Any = cli.main(args=arguments, prog_name="eectl", standalone_mode=False)
-    except click.exceptions.Abort:
+        result: Any = cli.main(args=arguments, prog_name="eectl", standalone_mode=False, obj=shared)
+    except PipeClosedError:
+        _leave_stdout()
+        return Exit.PIPE_CLOSED
+    except (KeyboardInterrupt, asyncio.CancelledError, click.exceptions.Abort):
         return Exit.INTERRUPTED
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
-    except EngineError as error:
-        click.echo(f"error: {error}", err=True)
-        return exit_of(error)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return Exit.INTERRUPTED
-    except Exception as error:
-        logging.getLogger(__name__).debug("unexpected", exc_info=error)
-        click.echo(
-            f"error: unexpected {type(error).__name__}: {error}; `eectl -vv ...` shows where; please report it",
-            err=True,
-        )
-        return Exit.UNEXPECTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends as words and an exit code
+        return _tell(error, asked, shared)
     return int(result) if isinstance(result, int) else Exit.OK
+
+
+def _tell(error: Exception, asked: Sequence[str], shared: dict[str, Any]) -> int:
+    """Say on stderr what went wrong, as an object to whoever asked for objects."""
+    from ee_core.cli import problem
+    from ee_core.cli.formats import FOR_PROGRAMS, find_form
+
+    match error:
+        case EngineError():
+            found = problem.of_error(error)
+        case click.ClickException():
+            found = problem.of_usage(error)
+        case _:
+            logging.getLogger(__name__).debug("unexpected", exc_info=error)
+            found = problem.of_anything(error)
+    say(found.to_json() if find_form(asked, shared) in FOR_PROGRAMS else found.to_text())
+    return found.exit
+
+
+def _leave_stdout() -> None:
+    """Keep Python from writing the rest of its buffer into a pipe that nobody reads, and complaining of it."""
+    with suppress(OSError, ValueError):  # a stdout of tests is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _make_help_rich() -> None:
@@ -66,7 +85,6 @@ def _make_help_rich() -> None:
 
 def run_async(work: Any) -> int:
     """Run a command's coroutine; SIGTERM ends it as Ctrl-C does, with its own code."""
-
     async def guarded() -> int:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()

@@ -6,8 +6,9 @@ from dataclasses import asdict
 
 import click
 
-from ee_core.cli.output import print_rows, say
-from ee_core.cli.session import output_option, read_settings
+from ee_core.cli.formats import Output, output_options
+from ee_core.cli.output import say
+from ee_core.cli.session import read_settings
 
 
 @click.group()
@@ -16,15 +17,17 @@ def plugin() -> None:
 
 
 @plugin.command("list")
-@output_option
+@output_options
 @click.pass_context
-def list_plugins(context: click.Context, output: str) -> int:
+def list_plugins(context: click.Context, output: Output) -> int:
     """List all plugins; each is imported and checked."""
     from ee_core.local.env import SystemEnv
     from ee_core.registry import Registry
 
     rows = [asdict(row) for row in Registry(read_settings(context), SystemEnv()).check_all()]
-    print_rows(rows, ("kind", "name", "distribution", "version", "state"), output)
+    output.rows(
+        rows, ("kind", "name", "distribution", "version", "state"), wide=("cause", "cure"), name="name"
+    )
     for row in rows:
         if row["cause"]:
             say(f"{row['kind']} {row['name']}: {row['cause']}; {row['cure']}")

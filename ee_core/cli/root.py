@@ -69,8 +69,9 @@ def cli(context: click.Context, config: str | None, verbose: int) -> None:
 
     Exit codes: 0 job succeeded, 1 unexpected, 2 usage, 3 invalid input, 4 not found, 5 job failed, 6 job cancelled,
     7 time-out (the job goes on), 8 engine or broker unreachable, 9 not allowed, 10 conflict, 11 checks found
-    something, 12 an incident is open, 130 interrupted, 143 terminated.
+    something, 12 an incident is open, 130 interrupted, 141 nobody read on,
+    143 terminated.
     """
-    context.obj = {"config": config}
+    context.ensure_object(dict)["config"] = config
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)

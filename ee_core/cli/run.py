@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ee_core.cli.exits import Exit
+from ee_core.cli.formats import Output, output_options
 from ee_core.cli.lines import to_line
 from ee_core.cli.main import run_async
-from ee_core.cli.output import print_json, say
-from ee_core.cli.session import output_option, read_settings
+from ee_core.cli.output import put, say
+from ee_core.cli.session import read_settings
 
 if TYPE_CHECKING:
     from ee_core.cli.files import WorkflowFile
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 @click.option(
     "--stay", is_flag=True, default=False, help="Go on waiting when only a person can move the job."
 )
-@output_option
+@output_options
 @click.pass_context
 def run(context: click.Context, /, file: str, **options: Any) -> int:
     """Run a workflow FILE here and watch it.
@@ -170,16 +171,17 @@ async def _watch(client: Client, job: str, options: dict[str, Any]) -> int:
     from ee_core.cli.follow import follow
     from ee_core.messages.jobs import QueryJobs
 
-    as_json = options["output"] == "json"
+    output: Output = options["output"]
 
     def show(at: str, event: dict[str, Any]) -> None:
         line = to_line(at, event)
         if line is not None:
-            click.echo(line, err=as_json)
+            (put if output.is_for_people else say)(line)
 
     exit_code = await follow(client, job, show, timeout_s=options["timeout_s"], stay=options["stay"])
-    if as_json:
-        print_json(await client.query(QueryJobs(what="job", job=job)))
+    if not output.is_for_people:
+        shown = await client.query(QueryJobs(what="job", job=job))
+        output.record(shown, lambda: None, names=[job])
     if exit_code is Exit.INCIDENT:
         say(_how_to_answer(job, options["journal"]))
     if exit_code is Exit.TIMED_OUT:

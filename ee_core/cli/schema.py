@@ -6,6 +6,7 @@ import json
 
 import click
 
+from ee_core.cli.output import put
 from ee_core.cli.session import read_settings
 
 
@@ -25,6 +26,6 @@ def schema(context: click.Context, output: str | None) -> None:
     activities = Registry(read_settings(context), SystemEnv()).installed_activities()
     text = json.dumps(make_schema(activities), indent=2, ensure_ascii=False)
     if output is None:
-        click.echo(text)
+        put(text)
     else:
         write_file(output, text + "\n")

@@ -28,18 +28,6 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``-o table|json``."""
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["table", "json"]),
-        default="table",
-        show_default=True,
-        help="A table for people, or JSON for programs.",
-    )(command)
-
-
 def read_settings(context: click.Context, flags: Mapping[str, Any] | None = None) -> Settings:
     """Read the settings of a command.
 

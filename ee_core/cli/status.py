@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ee_core.cli.formats import Output, output_options
 from ee_core.cli.main import run_async
-from ee_core.cli.output import print_json, print_pairs
+from ee_core.cli.output import put
 from ee_core.cli.place import DATA
-from ee_core.cli.session import connected, output_option, read_settings, server_flags, server_options
+from ee_core.cli.session import connected, read_settings, server_flags, server_options
 from ee_core.cli.site import find_site
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _MOST_ASKED: Final = 20  # jobs whose incidents are shown in full
     help="The folder of an `eectl up` on this machine.",
 )
 @server_options
-@output_option
+@output_options
 @click.pass_context
 def status(
     context: click.Context,
@@ -39,7 +40,7 @@ def status(
     broker: str | None,
     server: str | None,
     namespace: str | None,
-    output: str,
+    output: Output,
 ) -> int:
     """Show the engine, its bots, its open jobs, and what needs a person.
 
@@ -53,10 +54,7 @@ def status(
         async with connected(settings) as client:
             page = await _gather(client)
         page["up"] = {"pid": site.pid, "url": site.url, "folder": str(data)} if site else None
-        if output == "json":
-            print_json(page)
-        else:
-            _print(page, site)
+        output.record(page, lambda: _print(page, site, output), names=[row["job"] for row in page["open"]])
         return 0
 
     return run_async(ask())
@@ -85,9 +83,9 @@ async def _gather(client: Client) -> dict[str, Any]:
     }
 
 
-def _print(page: dict[str, Any], site: Site | None) -> None:
+def _print(page: dict[str, Any], site: Site | None, output: Output) -> None:
     engine = page["engine"]
-    print_pairs(
+    output.pairs(
         [
             ("up", f"process {site.pid}, {site.url}" if site else ""),
             ("engine", engine["engine"]),
@@ -98,19 +96,19 @@ def _print(page: dict[str, Any], site: Site | None) -> None:
     )
     for row in page["bots"]:
         if row["state"] in {"Quarantined", "Lost", "Unknown"}:
-            click.echo(f"\nbot {row['bot']} is {row['state']}{_because(row['reason'])}")
+            put(f"\nbot {row['bot']} is {row['state']}{_because(row['reason'])}")
             if row["state"] == "Quarantined":
-                click.echo(f"when it does nothing:  eectl bot release {row['bot']} --reason TEXT")
+                put(f"when it does nothing:  eectl bot release {row['bot']} --reason TEXT")
     for incident in page["incidents"]:
         job, name = incident["job"], incident["incident"]
-        click.echo(f"\njob {job} asks a person, {name} {incident['kind']}: {incident['text']}")
-        click.echo(f"answer:  eectl job resolve {job} {name} {'|'.join(incident['choices'])}")
+        put(f"\njob {job} asks a person, {name} {incident['kind']}: {incident['text']}")
+        put(f"answer:  eectl job resolve {job} {name} {'|'.join(incident['choices'])}")
     if page["jobs_with_incidents"] > _MOST_ASKED:
-        click.echo(f"\nand {page['jobs_with_incidents'] - _MOST_ASKED} more jobs ask; see `eectl job list`")
+        put(f"\nand {page['jobs_with_incidents'] - _MOST_ASKED} more jobs ask; see `eectl job list`")
     for row in page["parked"]:
-        click.echo(f"\njob {row['job']} is parked{_because(row['reason'])}")
+        put(f"\njob {row['job']} is parked{_because(row['reason'])}")
     if not page["incidents"] and not page["parked"]:
-        click.echo("\nnothing waits for a person")
+        put("\nnothing waits for a person")
 
 
 def _count(states: Any) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ee_core.cli.exits import Exit
+from ee_core.cli.formats import Output, output_options
 from ee_core.cli.main import run_async
-from ee_core.cli.output import print_json, print_pairs, say
+from ee_core.cli.output import put, say
 from ee_core.cli.place import find_journal
-from ee_core.cli.session import output_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,9 +37,9 @@ def _journal_option(command: Callable[..., Any]) -> Callable[..., Any]:
     default=False,
     help="Make the index of jobs anew from the records; no engine may run.",
 )
-@output_option
+@output_options
 @click.pass_context
-def check(context: click.Context, journal: str | None, rebuild: bool, output: str) -> int:
+def check(context: click.Context, journal: str | None, rebuild: bool, output: Output) -> int:
     """Look through the journal: its chain, its records, and the index of jobs.
 
     Reads only, and an engine may go on writing meanwhile, unless --rebuild is said. Exit code 11: damage was found.
@@ -89,7 +89,7 @@ def restore(context: click.Context, file: Path, journal: str | None, force: bool
     return Exit.OK
 
 
-async def _check(path: Path, output: str) -> int:
+async def _check(path: Path, output: Output) -> int:
     from ee_core.engine.check import check_journal
     from ee_core.local.sqlite_journal import SqliteJournal
 
@@ -104,7 +104,7 @@ async def _check(path: Path, output: str) -> int:
     return Exit.FOUND_SOMETHING if found.damage or faults else Exit.OK
 
 
-async def _rebuild(path: Path, output: str) -> int:
+async def _rebuild(path: Path, output: Output) -> int:
     from ee_core.engine.check import check_journal
     from ee_core.errors import JournalCorruptError
     from ee_core.local.sqlite_backup import claimed
@@ -131,18 +131,20 @@ async def _rebuild(path: Path, output: str) -> int:
     return Exit.FOUND_SOMETHING if found.damage else Exit.OK
 
 
-def _print(found: Findings, faults: list[str], output: str) -> None:
+def _print(found: Findings, faults: list[str], output: Output) -> None:
     counts = {name: getattr(found, name) for name in ("commits", "records", "jobs", "open", "stubs")}
-    if output == "json":
-        print_json(counts | {"file": faults, "damage": [_to_json(damage) for damage in found.damage]})
-        return
-    print_pairs(counts.items())
-    for fault in faults:
-        click.echo(f"damage in the file: {fault}")
-    for damage in found.damage[:_SHOWN]:
-        click.echo(f"damage: {_locate(damage)}{damage.text}")
-    if len(found.damage) > _SHOWN:
-        click.echo(f"and {len(found.damage) - _SHOWN} more; -o json shows all")
+    record = counts | {"file": faults, "damage": [_to_json(damage) for damage in found.damage]}
+
+    def show() -> None:
+        output.pairs(counts.items())
+        for fault in faults:
+            put(f"damage in the file: {fault}")
+        for damage in found.damage[:_SHOWN]:
+            put(f"damage: {_locate(damage)}{damage.text}")
+        if len(found.damage) > _SHOWN:
+            put(f"and {len(found.damage) - _SHOWN} more; -o json shows all")
+
+    output.record(record, show, names=[damage.job for damage in found.damage if damage.job])
 
 
 def _to_json(damage: Damage) -> dict[str, Any]:

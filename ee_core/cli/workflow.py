@@ -6,19 +6,20 @@ from dataclasses import asdict
 
 import click
 
-from ee_core.cli.bind import bind
 from ee_core.cli.convert import convert
 from ee_core.cli.exits import Exit
 from ee_core.cli.fmt import fmt
-from ee_core.cli.output import print_json, say
+from ee_core.cli.formats import Output, output_options
+from ee_core.cli.output import put, say
+from ee_core.cli.rehearse import rehearse
 from ee_core.cli.schema import schema
-from ee_core.cli.session import output_option, read_settings
+from ee_core.cli.session import read_settings
 from ee_core.cli.show import graph, show
 
 
 @click.group()
 def workflow() -> None:
-    """Check workflow files."""
+    """Check and rehearse workflow files."""
 
 
 @workflow.command()
@@ -27,10 +28,10 @@ def workflow() -> None:
     "--bindings", metavar="FILE", help="For a file in the export form: what its activity ids stand for."
 )
 @click.option("--strict", is_flag=True, default=False, help="Warnings count as findings: exit code 11.")
-@output_option
+@output_options
 @click.pass_context
 def check(
-    context: click.Context, files: tuple[str, ...], bindings: str | None, strict: bool, output: str
+    context: click.Context, files: tuple[str, ...], bindings: str | None, strict: bool, output: Output
 ) -> int:
     """Find every mistake in workflow FILES before they run; - is stdin."""
     from ee_core.cli.files import load_file
@@ -54,11 +55,11 @@ def check(
             say(diagnostic.render())
         if definition.diagnostics and strict and worst is Exit.OK:
             worst = Exit.FOUND_SOMETHING
-        if output == "table":
+        if output.is_for_people:
             nodes = len(definition.workflow.nodes)
-            click.echo(f"{path}: {definition.workflow.name}, {nodes} nodes, {definition.hash[:12]}")
-    if output == "json":
-        print_json(found)
+            put(f"{path}: {definition.workflow.name}, {nodes} nodes, {definition.hash[:12]}")
+    if not output.is_for_people:
+        output.rows(found, ("code",))
     return worst
 
 
@@ -67,4 +68,4 @@ workflow.add_command(convert)
 workflow.add_command(show)
 workflow.add_command(graph)
 workflow.add_command(fmt)
-workflow.add_command(bind)
+workflow.add_command(rehearse)

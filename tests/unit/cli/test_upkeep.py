@@ -102,7 +102,7 @@ def test_a_journal_in_use_is_not_rebuilt(eectl, journal):
         other.execute("PRAGMA journal_mode = WAL")
         other.execute("SELECT count(*) FROM job").fetchone()
         code, _, err = eectl("engine", "check", "--rebuild")
-        assert (code, "is open in another process; stop the engine" in err) == (Exit.CONFLICT, True)
+        assert (code, "is open in another process\nhint: stop the engine" in err) == (Exit.CONFLICT, True)
         assert eectl("engine", "check")[0] == Exit.OK
         assert eectl("engine", "backup", "copy.db")[0] == Exit.OK
 

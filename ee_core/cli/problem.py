@@ -1,0 +1,104 @@
+"""What went wrong, for the two who read stderr: a person, and a program that asked for JSON.
+
+An error's text says what happened, and behind a semicolon what to do; here the two are told apart.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ee_core.cli.exits import Exit, exit_of
+from ee_core.errors import EngineError, PluginError, WorkflowError
+
+if TYPE_CHECKING:
+    import click
+
+# What happened, and what to do. A semicolon within quotes is somebody's value; an apostrophe in a word is no quote.
+_TWO_PARTS: Final = re.compile(
+    r"""(?P<message>(?:`[^`\n]*`|"[^"\n]*"|(?<!\w)'[^'\n]*'|(?!;\ )[^\n])*);\ (?P<hint>[^\n]+)""", re.VERBOSE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a command did not do what it was asked."""
+
+    code: str  # stable, lower case
+    message: str
+    hint: str  # what to do; may be empty
+    exit: int
+    place: dict[str, Any] | None = None  # file, line and column, from 1
+    diagnostics: tuple[dict[str, Any], ...] = ()  # of a workflow: everything that was found
+    text: str = ""  # what a person is told, where that is more than message and hint
+
+    def to_text(self) -> str:
+        """Return it for people."""
+        if self.text:
+            return self.text
+        return f"error: {self.message}" + (f"\nhint: {self.hint}" if self.hint else "")
+
+    def to_json(self) -> str:
+        """Return it for programs, on one line."""
+        members: dict[str, Any] = {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "place": self.place,
+            "exit": self.exit,
+        }
+        if self.diagnostics:
+            members["diagnostics"] = list(self.diagnostics)
+        return json.dumps(members, ensure_ascii=False)
+
+
+def of_error(error: EngineError) -> Problem:
+    """Describe an error of EE."""
+    exit_code = int(exit_of(error))
+    if isinstance(error, WorkflowError) and error.diagnostics:
+        return _of_workflow(error, exit_code)
+    message, hint = (error.cause, error.cure) if isinstance(error, PluginError) else split(str(error))
+    return Problem(error.code, message, hint, exit_code, _find_place(error))
+
+
+def of_usage(error: click.ClickException) -> Problem:
+    """Describe a command line that cannot be read."""
+    text = error.format_message().removesuffix(".").replace(". ", "; ")
+    message, hint = split(text[:1].lower() + text[1:])
+    context = getattr(error, "ctx", None)
+    if context is not None and not hint:
+        hint = f"see `{context.command_path} --help`"
+    return Problem("usage", message, hint, error.exit_code)
+
+
+def of_anything(error: Exception) -> Problem:
+    """Describe an error that nobody expected."""
+    message = f"unexpected {type(error).__name__}: {error}"
+    return Problem("unexpected", message, "`eectl -vv ...` shows where; please report it", Exit.UNEXPECTED)
+
+
+def split(text: str) -> tuple[str, str]:
+    """Return what happened and what to do; a text of several lines stays whole."""
+    found = _TWO_PARTS.fullmatch(text)
+    return (found["message"], found["hint"]) if found else (text, "")
+
+
+def _find_place(error: EngineError) -> dict[str, Any] | None:
+    """Return where in a file the fault stands, for the errors that know."""
+    line = getattr(error, "line", 0)
+    return (
+        {"file": getattr(error, "file", ""), "line": line, "column": getattr(error, "column", 0)}
+        if line
+        else None
+    )
+
+
+def _of_workflow(error: WorkflowError, exit_code: int) -> Problem:
+    found = [asdict(each) for each in error.diagnostics]
+    first = next((each for each in found if each["severity"] == "error"), found[0])
+    place = {name: first[name] for name in ("file", "line", "column")}
+    return Problem(
+        error.code, first["message"], first["hint"], exit_code, place, tuple(found), text=str(error)
+    )
