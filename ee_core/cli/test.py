@@ -34,7 +34,7 @@ def test(
     nothing is called, and a delay of a day takes no time. Files are *.test.yaml or test_*.py. Exit code 11: a test
     failed.
     """
-    from ee_core.errors import NotFoundError
+    from ee_core.errors import NotFoundError, WorkflowError
     from ee_core.simulation.workflow_test.session import Session, find_files
 
     files = find_files(paths or (".",))
@@ -45,7 +45,7 @@ def test(
         if output.is_for_people:
             _show(result)
     for error in session.invalid.values():
-        say(f"error: {error}")
+        say(str(error) if isinstance(error, WorkflowError) else f"error: {error}")
     if junit is not None:
         _write_junit(junit, results, session)
     output.record(
