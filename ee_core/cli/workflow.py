@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from ee_core.cli.bind import bind
 from ee_core.cli.convert import convert
 from ee_core.cli.exits import Exit
 from ee_core.cli.fmt import fmt
@@ -68,4 +69,5 @@ workflow.add_command(convert)
 workflow.add_command(show)
 workflow.add_command(graph)
 workflow.add_command(fmt)
+workflow.add_command(bind)
 workflow.add_command(rehearse)
