@@ -18,6 +18,7 @@ import page_logging
 import page_messages
 import page_settings
 import page_workflow
+import pages_codes
 
 _FOLDER = Path(__file__).resolve().parent.parent / "reference"
 _PAGES = {
@@ -38,11 +39,13 @@ _PAGES = {
 def main(arguments: list[str]) -> int:
     """Write or check all pages."""
     stale = []
-    for name, make in _PAGES.items():
-        path, text = _FOLDER / name, make()
+    pages = {name: make() for name, make in _PAGES.items()} | pages_codes.make_all()
+    for name, text in pages.items():
+        path = _FOLDER / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             stale.append(name)
             if "--check" not in arguments:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(text, encoding="utf-8")
     sys.stdout.write("".join(f"{name}\n" for name in stale))
     return 1 if stale and "--check" in arguments else 0

@@ -8,30 +8,11 @@ from typing import TYPE_CHECKING
 import click
 from source import code, markdown, page, table
 
-from ee_core.cli.exits import Exit
+from ee_core.cli.exits import MEANINGS
 from ee_core.cli.root import cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_EXITS = {
-    Exit.OK: "done; of a job: it succeeded",
-    Exit.UNEXPECTED: "a fault of EE or of the machine",
-    Exit.USAGE: "the command line is wrong",
-    Exit.INVALID_INPUT: "a workflow, setting or argument is not valid",
-    Exit.NOT_FOUND: "no job, file, plugin or incident of that name",
-    Exit.JOB_FAILED: "the job failed",
-    Exit.JOB_CANCELLED: "the job was cancelled",
-    Exit.TIMED_OUT: "the time is up; the job goes on",
-    Exit.UNREACHABLE: "no engine, or no broker, answered",
-    Exit.NOT_ALLOWED: "not allowed",
-    Exit.CONFLICT: "the id is taken, the bot is held, or another engine runs here",
-    Exit.FOUND_SOMETHING: "a check has something to say",
-    Exit.INCIDENT: "an incident is open, and nothing but an answer can move the job",
-    Exit.INTERRUPTED: "Ctrl-C",
-    Exit.PIPE_CLOSED: "nobody read the rest of the output, as with `| head`",
-    Exit.TERMINATED: "SIGTERM",
-}
 
 
 def iter_commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -49,7 +30,7 @@ def make() -> str:
     """Return the page."""
     parts = [
         "## Exit codes",
-        table(("code", "meaning"), [(str(int(one)), text) for one, text in _EXITS.items()]),
+        table(("code", "meaning"), [(str(int(one)), text) for one, text in MEANINGS.items()]),
     ]
     for path, command in iter_commands(cli, "eectl"):
         parts += _describe(path, command)

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import re
-
 from source import markdown, page, table
 
-_MODULES = {
-    "The text": "ee_core.definitions.source",
-    "The graph": "ee_core.model.soundness",
-    "The native form": "ee_core.definitions.native",
-    "The export form": "ee_core.definitions.export",
-    "Bindings": "ee_core.definitions.bindings",
-    "Expressions": "ee_core.definitions.expressions",
-    "Activity types": "ee_core.definitions.loading",
-    "Activity inputs": "ee_core.definitions.activity_inputs",
-}
-_ROW = re.compile(r"^(EE-W\d{3})  (?:(error|warning) +)?(.*)$", re.MULTILINE)
+from ee_core.cli.explanations import sentences
 
 
 def make() -> str:
     """Return the page."""
     parts = []
-    for title, name in _MODULES.items():
+    for title, found in sentences().items():
         rows = [
-            (f'<span id="{code.lower()}"></span>`{code}`', severity, text)
-            for code, severity, text in _read(importlib.import_module(name).__doc__ or "")
+            (
+                f'<span id="{one.code.lower()}"></span>[`{one.code}`](codes/{one.code.lower()}.md)',
+                one.severity,
+                markdown(one.meaning),
+            )
+            for one in found
         ]
         parts += [f"## {title}", table(("code", "severity", "meaning"), rows)]
     return page(
@@ -36,12 +27,3 @@ def make() -> str:
         " their meaning. A workflow with an error does not start; one with warnings does.",
         *parts,
     )
-
-
-def _read(text: str) -> list[tuple[str, str, str]]:
-    rows = []
-    for code, severity, meaning in _ROW.findall(text):
-        is_warning = severity == "warning" or meaning.endswith("(a warning)")
-        said = meaning.removesuffix("(a warning)").strip()
-        rows.append((code, "warning" if is_warning else "error", markdown(said)))
-    return rows

@@ -26,7 +26,7 @@ def make() -> str:
     rows = [
         (
             code(kind.__name__),
-            code(kind.code),
+            f"[{code(kind.code)}](codes/{kind.code}.md)",
             "yes" if kind.retryable else "",
             markdown(parse_docstring(kind.__doc__).summary),
             _exit_code(kind),

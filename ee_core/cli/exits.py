@@ -32,6 +32,25 @@ class Exit(IntEnum):
     TERMINATED = 143
 
 
+MEANINGS: Final[Mapping[Exit, str]] = {
+    Exit.OK: "done; of a job: it succeeded",
+    Exit.UNEXPECTED: "a fault of EE or of the machine",
+    Exit.USAGE: "the command line is wrong",
+    Exit.INVALID_INPUT: "a workflow, setting or argument is not valid",
+    Exit.NOT_FOUND: "no job, file, plugin or incident of that name",
+    Exit.JOB_FAILED: "the job failed",
+    Exit.JOB_CANCELLED: "the job was cancelled",
+    Exit.TIMED_OUT: "the time is up; the job goes on",
+    Exit.UNREACHABLE: "no engine, or no broker, answered",
+    Exit.NOT_ALLOWED: "not allowed",
+    Exit.CONFLICT: "the id is taken, the bot is held, or another engine runs here",
+    Exit.FOUND_SOMETHING: "a check has something to say",
+    Exit.INCIDENT: "an incident is open, and nothing but an answer can move the job",
+    Exit.INTERRUPTED: "Ctrl-C",
+    Exit.PIPE_CLOSED: "nobody read the rest of the output, as with `| head`",
+    Exit.TERMINATED: "SIGTERM",
+}
+
 # The first class that an error is an instance of decides.
 _BY_ERROR: Final[Mapping[type[errors.EngineError], Exit]] = {
     errors.NotFoundError: Exit.NOT_FOUND,

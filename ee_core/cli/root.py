@@ -30,6 +30,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "bot": "ee_core.cli.bot:bot",
     "engine": "ee_core.cli.engine:engine",
     "plugin": "ee_core.cli.plugin:plugin",
+    "explain": "ee_core.cli.explain:explain",
     "demo": "ee_core.cli.demo:demo",
 }
 

@@ -81,8 +81,13 @@ def test_every_page_is_in_the_navigation(repository, docs):
     Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda *_: None)
     config = yaml.load((repository / "mkdocs.yml").read_text(encoding="utf-8"), Loader)
     named = re.findall(r"[\w/-]+\.md", json.dumps(config["nav"]))
+    pages = {str(page.relative_to(docs)) for page in docs.rglob("*.md")}
+    codes = {page for page in pages if page.startswith("reference/codes/")}
 
-    assert sorted(named) == sorted(str(page.relative_to(docs)) for page in docs.rglob("*.md"))
+    assert sorted(named) == sorted(pages - codes)
+    tables = (docs / "reference/errors.md").read_text() + (docs / "reference/diagnostics.md").read_text()
+    incidents = {f"reference/codes/incident-{kind.value.lower()}.md" for kind in events.IncidentKind}
+    assert {f"reference/{link}" for link in re.findall(r"codes/[\w-]+\.md", tables)} | incidents == codes
 
 
 def test_every_hook_has_a_heading_with_exactly_its_arguments(docs):
@@ -254,7 +259,8 @@ def test_every_error_is_there_with_code_and_exit_code(section_of):
     assert list(rows) == [kind.__name__ for kind in ERRORS]
     for kind in ERRORS:
         code, retryable, meaning, ends = rows[kind.__name__]
-        assert (code, retryable == "yes") == (kind.code, kind.retryable)
+        assert code == f"[`{kind.code}`](codes/{kind.code}.md)"
+        assert (retryable == "yes") == kind.retryable
         assert meaning
         assert int(ends.split()[0]) == exit_of(kind.__new__(kind))
 
@@ -308,7 +314,7 @@ def test_every_diagnostic_of_the_code_is_there_once(repository, docs):
         if isinstance(node, ast.Constant) and re.fullmatch(r"EE-W\d{3}", str(node.value))
     }
 
-    shown = [re.sub(r"<.*>`", "", row[0]) for row in rows_of(page)]
+    shown = [re.search(r"EE-W\d{3}", row[0])[0] for row in rows_of(page)]
 
     assert sorted(shown) == sorted(codes)
     assert all(row[1] in {"error", "warning"} and row[2] for row in rows_of(page))

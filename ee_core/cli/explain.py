@@ -1,0 +1,73 @@
+"""`eectl explain`: what a code, an activity type or a key means, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+import click
+
+from ee_core.cli.exits import Exit
+from ee_core.cli.formats import Output, output_options
+from ee_core.cli.output import put
+from ee_core.cli.session import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ee_core.cli.topics import Topic
+
+
+@click.command()
+@click.argument("word", required=False)
+@output_options
+@click.pass_context
+def explain(context: click.Context, word: str | None, output: Output) -> int:
+    """Explain WORD: a code of a message, an exit code, an incident, an activity type, or a key of workflow files.
+
+    Without a word, list what can be explained. Examples:
+
+        eectl explain EE-W105
+        eectl explain Lost
+        eectl explain http
+        eectl explain retry.attempts
+    """
+    from ee_core.cli.topics import find_topics, list_topics
+    from ee_core.errors import NotFoundError
+    from ee_core.local.env import SystemEnv
+    from ee_core.registry import Registry
+
+    activities = Registry(read_settings(context), SystemEnv()).installed_activities()
+    if word is None:
+        rows = [{"name": topic.name, "kind": topic.kind} for topic in list_topics(activities)]
+        output.rows(rows, ("name", "kind"))
+        return Exit.OK
+    found = find_topics(word, activities)
+    if not found:
+        names = {topic.name for topic in list_topics(activities)}
+        close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+        hint = (
+            f"did you mean {' or '.join(map(repr, close))}?" if close else "`eectl explain` lists what can be"
+        )
+        raise NotFoundError(f"{word!r} is nothing that can be explained; {hint}")
+    output.record(
+        [topic.to_record() for topic in found],
+        lambda: _print(found),
+        names=[topic.name for topic in found],
+    )
+    return Exit.OK
+
+
+def _print(found: Sequence[Topic]) -> None:
+    for place, topic in enumerate(found):
+        if place:
+            put("")
+        put(f"{topic.name}  ({topic.kind})")
+        put("")
+        put(topic.tell())
+        for row in topic.fields:
+            default = row["default"] if row["default"].startswith("must") else f"default {row['default']}"
+            facts = "; ".join(part for part in (row["takes"], default if row["default"] else "") if part)
+            put(f"\n  {row['key']}" + (f"  ({facts})" if facts else ""))
+            if row["meaning"]:
+                put(f"      {row['meaning']}")

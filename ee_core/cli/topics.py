@@ -1,0 +1,178 @@
+"""What `eectl explain` can explain, and how each is found: codes, exit codes, activity types, keys of workflow files."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ee_core import errors
+from ee_core.cli.exits import MEANINGS, Exit, exit_of
+from ee_core.cli.explanations import diagnose, explanations, sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ee_core.cli.explanations import Explanation
+    from ee_core.contracts.activity import ActivityType
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One thing that is explained."""
+
+    name: str
+    kind: str  # what it is, in a word or two
+    tell: Callable[[], str]  # its paragraphs; an example is carried out when they are wanted
+    fields: tuple[dict[str, str], ...] = ()  # of an activity type or a key: what stands below it
+
+    def to_record(self) -> dict[str, Any]:
+        """Return it as data."""
+        return {"name": self.name, "kind": self.kind, "text": self.tell(), "fields": list(self.fields)}
+
+
+def find_topics(word: str, activities: Mapping[str, ActivityType]) -> list[Topic]:
+    """Return what a word may mean, the likeliest first; empty when it means nothing."""
+    return [topic for topic in list_topics(activities) if word.lower() in _names(topic)]
+
+
+def list_topics(activities: Mapping[str, ActivityType]) -> Iterator[Topic]:
+    """Yield everything that can be explained."""
+    yield from _activities(activities)
+    yield from _keys(activities)
+    yield from _incidents()
+    yield from _errors()
+    yield from _diagnostics()
+    for code in Exit:
+        yield Topic(str(int(code)), "exit code", partial(_capitalize, MEANINGS[code]))
+
+
+def _names(topic: Topic) -> set[str]:
+    names = {topic.name.lower()}
+    if topic.kind == "key":
+        names.add(topic.name.rpartition(".")[2])
+    return names
+
+
+def _body(meaning: str, known: Explanation) -> str:
+    parts = [meaning, known.why]
+    if known.wrong:
+        parts += [known.wrong.rstrip("\n"), "is answered with", diagnose(known.wrong)]
+    return "\n\n".join([*parts, f"What to do: {known.mend}"])
+
+
+def _join(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _capitalize(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _diagnostics() -> Iterator[Topic]:
+    known = explanations("diagnostics")
+    for found in sentences().values():
+        for one in found:
+            meaning = f"{one.severity.capitalize()}: {one.meaning}."
+            yield Topic(one.code, "diagnostic", partial(_body, meaning, known[one.code]))
+
+
+def _errors() -> Iterator[Topic]:
+    known = explanations("errors")
+    told = set()
+    for kind in vars(errors).values():
+        if inspect.isclass(kind) and issubclass(kind, errors.EngineError) and kind.code not in told:
+            told.add(kind.code)
+            summary = (inspect.getdoc(kind) or "").partition("\n")[0]
+            code = int(exit_of(kind.__new__(kind)))
+            about = f"{summary} Exit code {code}."
+            yield Topic(kind.code, "error", partial(_body, about, known[kind.code]))
+
+
+def _incidents() -> Iterator[Topic]:
+    for name, known in explanations("incidents").items():
+        yield Topic(name, "incident", partial(_body, "A job asks a person, and waits.", known))
+
+
+def _activities(activities: Mapping[str, ActivityType]) -> Iterator[Topic]:
+    for name, activity in activities.items():
+        about = inspect.getdoc(type(activity)) or ""
+        if activity.input_schema is None:
+            yield Topic(name, "activity type", partial(_join, about, "It takes any input."))
+            continue
+        rows = tuple(_rows(activity.input_schema))
+        yield Topic(name, "activity type", partial(_join, about, "Its input, under `with:`:"), rows)
+
+
+def _keys(activities: Mapping[str, ActivityType]) -> Iterator[Topic]:
+    """The keys of workflow files, with what their schema says of them."""
+    from ee_core.definitions.schema import make_schema
+
+    schema = make_schema(activities)
+    parts = schema["$defs"]
+    yield from _walk(
+        "", {name: value for name, value in schema["properties"].items() if name != "nodes"}, parts
+    )
+    yield from _walk("", parts["node"]["properties"], parts)
+
+
+def _walk(above: str, properties: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[Topic]:
+    for name, given in properties.items():
+        path = f"{above}.{name}" if above else name
+        below = _below(given, parts)
+        rows = tuple(_rows({"properties": below}))
+        yield Topic(path, "key", partial(_describe, given), rows)
+        yield from _walk(path, below, parts)
+
+
+def _below(given: Mapping[str, Any], parts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the keys of what a key holds: an object, a list of objects, or objects by name."""
+    held = (given.get("items"), given.get("additionalProperties"), given)
+    inner: Mapping[str, Any] = next(each for each in held if isinstance(each, dict))
+    if "$ref" in inner:
+        inner = parts[inner["$ref"].rpartition("/")[2]]
+    ways = (inner, *inner.get("anyOf", ()))
+    found: Mapping[str, Any] = next((each["properties"] for each in ways if "properties" in each), {})
+    return found
+
+
+def _rows(schema: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    needed = schema.get("required", ())
+    for name, given in schema.get("properties", {}).items():
+        yield {
+            "key": name,
+            "takes": _takes(given),
+            "default": "must be given" if name in needed else _default(given),
+            "meaning": given.get("description", ""),
+        }
+
+
+def _describe(given: Mapping[str, Any]) -> str:
+    parts = [str(given.get("description", ""))]
+    takes, default = _takes(given), _default(given)
+    if takes:
+        parts.append(f"Takes {takes}." + (f" Default: {default}." if default else ""))
+    if "examples" in given:
+        parts.append("For example " + ", ".join(map(str, given["examples"])) + ".")
+    return _join(*parts)
+
+
+def _takes(given: Mapping[str, Any]) -> str:
+    if "const" in given:
+        return json.dumps(given["const"])
+    if "enum" in given:
+        return ", ".join(str(value) for value in given["enum"])
+    if "anyOf" in given:
+        return " or ".join(text for each in given["anyOf"] if (text := _takes(each)))
+    kinds = given.get("type", "")
+    text = kinds if isinstance(kinds, str) else " or ".join(kinds)
+    low, high = given.get("minimum"), given.get("maximum")
+    if low is not None and high is not None:
+        text += f" from {low} to {high}"
+    return text
+
+
+def _default(given: Mapping[str, Any]) -> str:
+    return json.dumps(given["default"]) if "default" in given else ""
