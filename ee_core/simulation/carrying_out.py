@@ -124,7 +124,7 @@ async def _play(
         plan=plan,
         history=History(
             seed=plan.seed,
-            scenario=", ".join(job.workflow["name"] for job in plan.jobs),
+            scenario=", ".join(job.title for job in plan.jobs),
             lines=tuple(world.recorder.lines),
             workflows={name: from_content(content) for name, content in world.store.contents.items()},
             faults_stopped_us=calm_us,

@@ -48,6 +48,12 @@ class JobPlan:
     cancel_at_s: float | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     bindings: dict[str, Any] | None = None
+    name: str = ""  # of the workflow, where its content may have none
+
+    @property
+    def title(self) -> str:
+        """What people call its workflow."""
+        return self.name or str(self.workflow["name"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +97,7 @@ class Plan:
         out += [f"  setting {name}: {value}" for name, value in self.settings.items()]
         for job in self.jobs:
             extra = f", cancelled at {job.cancel_at_s:.3f} s" if job.cancel_at_s is not None else ""
-            out.append(
-                f"  {job.at_s:8.3f} s  job {job.id}: {job.workflow['name']}, sent {job.copies} times{extra}"
-            )
+            out.append(f"  {job.at_s:8.3f} s  job {job.id}: {job.title}, sent {job.copies} times{extra}")
         out += [
             f"  {stroke.at_s:8.3f} s  {stroke.fault.value} {stroke.target} for {stroke.for_s:.3f} s"
             for stroke in self.strokes

@@ -202,7 +202,14 @@ def _bound_s(base: Base) -> float:
 
 def _plan(rehearsal: Rehearsal) -> Plan:
     remember(rehearsal.content, rehearsal.bindings, rehearsal.definition)
-    job = JobPlan(JOB, 0.0, rehearsal.content, inputs=rehearsal.inputs, bindings=rehearsal.bindings)
+    job = JobPlan(
+        JOB,
+        0.0,
+        rehearsal.content,
+        inputs=rehearsal.inputs,
+        bindings=rehearsal.bindings,
+        name=rehearsal.workflow.name,
+    )
     return Plan(
         seed=0,
         jobs=(job,),

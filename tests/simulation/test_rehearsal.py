@@ -372,6 +372,49 @@ def test_an_incident_without_any_fault_is_the_workflow_s_own(rehearse):
     assert rehearse_undisturbed(stated).ending.said == "Succeeded"
 
 
+def test_a_key_that_the_later_branch_of_an_export_file_overwrites_is_found(registry):
+    content = {
+        "workflow": [
+            {"id": "s", "Type": "Start", "pointers": [{"pointsTo": "p"}]},
+            {"id": "p", "Type": "Parallel", "pointers": [{"pointsTo": "a"}, {"pointsTo": "b"}]},
+            {
+                "id": "a",
+                "Type": "Activity",
+                "name": "ask Ann",
+                "activityId": "1",
+                "pointers": [{"pointsTo": "j"}],
+            },
+            {
+                "id": "b",
+                "Type": "Activity",
+                "name": "ask Bob",
+                "activityId": "1",
+                "pointers": [{"pointsTo": "j"}],
+            },
+            {"id": "j", "Type": "Parallel", "pointers": [{"pointsTo": "e"}]},
+            {"id": "e", "Type": "End", "pointers": None},
+        ]
+    }
+    bindings = {"1": {"activity": "desk.ask"}}
+    definition = load(
+        json.dumps(content).encode(),
+        place="play.json",
+        bindings=json.dumps(bindings).encode(),
+        activities=registry.installed_activities(),
+        language=registry.open_expressions,
+    )
+    stubs = {"ask Ann": Stub({"colour": "red"}), "ask Bob": Stub({"colour": "blue"})}
+    rehearsal = Rehearsal(definition, content, bindings, stubs=stubs)
+    base = rehearse_undisturbed(rehearsal)
+
+    texts = {verdict.texts for verdict in go_through(rehearsal, base, Kind.SLOW)}
+
+    assert texts in (
+        {(), ('the context\'s `colour` is "red" instead of "blue"',)},
+        {(), ('the context\'s `colour` is "blue" instead of "red"',)},
+    )
+
+
 def test_a_workflow_that_never_ends_is_told_from_one_that_waits(rehearse):
     nodes = {
         "ask": {"activity": "delay", "with": {"seconds": 0}, "next": "again"},
