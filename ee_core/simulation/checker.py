@@ -30,7 +30,7 @@ but the history's. What it finds are violations of these invariants:
 | I23 | What is recorded as never started, or as ended, is really not done from then on |
 | I24 | Durable before act: requests and events for observers say what is stored |
 | I25 | A bot's word is acknowledged only after the record of it, or of another end; a late one is kept |
-| I26 | Lease numbers rise with every holder, and nobody is robbed whose key lives; it is held only when the bot has answered its claim, and a bot is assigned only by the engine that was given the lease, and not before it is held |
+| I26 | Lease numbers rise with every holder, and nobody is robbed whose key lives; it is held only when the bot has answered its claim, and works on nothing else; a bot is assigned only by the engine that was given the lease, and not before it is held |
 | I27 | Every accepted job ends within a bound after faults have stopped, or waits for a person |
 | I28 | Every wait of an open job is armed once and has a living producer: no silent hang |
 | I29 | Nothing outlives its reason: no seat, wait, timer, task, row, message or incident |
@@ -39,6 +39,7 @@ but the history's. What it finds are violations of these invariants:
 | I32 | A cancel that a bot has taken ends the work that it names |
 | I33 | Every event is told to the hooks at least once |
 | I34 | A bot goes to whoever is first in the line, by priority, then by age (R9) |
+| I35 | A bot is given up for its silence only when it was silent as long as it may be |
 
 They are judged in stages, because each takes for granted what the ones before it prove: a history in which I1 fails is
 not looked at further, nor a journal in which I2, I3 or I4 fails. I7, I8 and the end are judged for jobs of which
@@ -104,6 +105,8 @@ _CHECKS: Final[tuple[Check, ...]] = (
     outward.check_told,
     outward.check_leases,
     ending.check_engines,
+    work.check_in_house,
+    words.check_silence,
 )
 # A job of which one of these is found has records that no engine could have written: its replay proves nothing more.
 _UNREADABLE: Final = frozenset(
@@ -135,6 +138,8 @@ def check(history: History, *, bound_us: int = DEFAULT_BOUND_US) -> list[Violati
     found = [violation for one in _CHECKS for violation in one(reading)]
     found.extend(commands.check_cancelled(reading, bound_us))
     found.extend(_end(reading, found, bound_us))
+    if not found:
+        found.extend(waiting.check_drains(reading))
     if not found and (early := history.until_waited) is not None:
         found.extend(waiting.check_waiting(Reading(early)))
     parked = {story.job for story in reading.jobs.values() if story.damaged}

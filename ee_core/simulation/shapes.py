@@ -192,16 +192,20 @@ SHAPES: Final[Mapping[str, Shape]] = {
 
 def _season(nodes: Nodes, chance: random.Random) -> None:
     """Give some variants what would be too much for all: a node that ends when it is cancelled alone, or waits shortly for a bot."""
-    works = [node for node in nodes.values() if node.get("activity") in {"work", "scan"}]
+    works = [node for node in nodes.values() if node.get("activity") in {"work", "scan", "post"}]
     if not works or chance.random() < 0.7:
         return
     node = chance.choice(works)
     timeout = node.setdefault("timeout", {})
-    if chance.random() < 0.3:
+    draw = chance.random()
+    if draw < 0.3:
         node["with"]["hang"] = True
         timeout.pop("run", None)
-    else:
+    elif draw < 0.7 and node["activity"] != "post":
         timeout["bot"] = chance.choice(("1s", "6s"))
+    else:
+        node["with"] |= {"seconds": 8, "hang": True, "stubborn": 20}
+        timeout |= {"run": "6s", "accept": "4s"}
 
 
 def write(name: str, variant: int) -> dict[str, Any]:

@@ -99,11 +99,16 @@ def count_schedules(root: Path, firsts: Sequence[int], limit: int) -> Counts:
     return counts
 
 
-def run_all(bugs: Sequence[ShellBug], firsts: Sequence[int], limit: int) -> Iterator[tuple[ShellBug, Counts]]:
-    """Yield each bug with what came of it."""
+def run_all(
+    bugs: Sequence[ShellBug], firsts: Sequence[int], limit: int, *, hopeless: bool
+) -> Iterator[tuple[ShellBug, Counts]]:
+    """Yield each bug with what came of it; one that is not to be found is run only if that is wished."""
     with tempfile.TemporaryDirectory(prefix="ee-storm-") as folder:
         copies = Copies(Path(folder))
         for bug in bugs:
+            if bug.not_found and not hopeless:
+                yield bug, Counts()
+                continue
             with copies.with_bug(bug) as root:
                 yield bug, count_schedules(root, firsts, limit)
 
@@ -125,6 +130,7 @@ def _read_wanted() -> tuple[argparse.Namespace, list[ShellBug]]:
     parser.add_argument("names", nargs="*", help="bugs, or parts as `fleet`; all without one")
     parser.add_argument("--limit", type=int, default=LIMIT, help="schedules from each first seed")
     parser.add_argument("--firsts", type=int, default=len(FIRSTS), help="how many first seeds")
+    parser.add_argument("--hopeless", action="store_true", help="run those that are not to be found, too")
     parser.add_argument("--list", action="store_true", help="only say which bugs there are")
     parser.add_argument("--examples", action="store_true", help="say what was found first")
     wanted = parser.parse_args()
@@ -148,7 +154,7 @@ def main() -> int:
     try:
         wrong = [
             bug.name
-            for bug, counts in run_all(bugs, FIRSTS[: wanted.firsts], wanted.limit)
+            for bug, counts in run_all(bugs, FIRSTS[: wanted.firsts], wanted.limit, hopeless=wanted.hopeless)
             if not tell(bug, counts, example=wanted.examples)
         ]
     except TableError as error:

@@ -92,6 +92,22 @@ def i26_a_bot_is_taken_from_an_engine_that_lives(good, _tale):
     return alter(good, find_place(good, ln.LeaseWritten, lease=300, state="unknown"), robbed=True)
 
 
+def i26_a_bot_is_held_that_works_on_something_else(_good, tale):
+    tale.execute("slow", "post")
+    about = tale.assign("slow", 1, "ada")
+    work = tale.begin(about, bot="ada")
+    tale.cancel("slow", ev.JobFinished(ev.Outcome.CANCELLED, ev.EndedBy.CANCEL))
+    tale.lock("ada", "quarantined", reason="no word")
+    tale.record("slow", ev.BotQuarantined(VISIT, 1, BotId("ada"), "no word"))
+    tale.leases["ada"] = 200
+    tale.lock("ada", "unknown")
+    running = Running(job=JobId("slow"), visit=VISIT, attempt=1)
+    tale.say("ada", "busy", highest=about["fence"], lease=200, running=running)
+    tale.lock("ada", "held")
+    tale.finish(work, output=1)
+    return tale.end(bots=BOTS)
+
+
 def i26_two_engines_have_one_lease(good, _tale):
     return alter(good, find_place(good, ln.LeaseWritten, lease=300, state="held"), holder="engine-1")
 
@@ -254,6 +270,50 @@ def i30_a_partition_is_quarantined_after_one_death(_good, tale):
     tale.start_engine("engine-2")
     tale.add(ln.EngineEnded, engine="engine-2", how="quarantined")
     return tale.end()
+
+
+def i11_the_repeat_of_an_applied_action_is_refused(good, _tale):
+    return alter(good, find_place(good, ln.CommandAnswered, key="o-op1"), status="", error="conflict")
+
+
+def i31_a_drain_goes_on_for_minutes(_good, tale):
+    tale.execute("slow", "post")
+    tale.assign("slow", 1, "ada")
+    tale.cancel("slow", ev.JobFinished(ev.Outcome.CANCELLED, ev.EndedBy.CANCEL))
+    armed = ArmedWait(JobId("slow"), "drain:work#1/1", "engine-1", "bot", "ada")
+    return tale.end(hours=1, armed=(armed,), bots=BOTS)
+
+
+def i32_work_of_an_engine_goes_on_after_its_job(_good, tale):
+    tale.execute("slow", "note")
+    about = tale.assign("slow", 1)
+    work = tale.begin(about, by="engine")
+    tale.cancel("slow", ev.JobFinished(ev.Outcome.CANCELLED, ev.EndedBy.CANCEL))
+    tale.add(ln.FaultInjected, kind=ln.FaultKind.ENGINE_PAUSED, target="engine-1")
+    tale.wait(60)
+    tale.finish(work, output=1)
+    tale.say(None, "succeeded", about, output=1)
+    return tale.history(bots=BOTS)
+
+
+def i35_a_bot_is_given_up_for_silence_that_was_heard(_good, tale):
+    tale.execute("slow", "call")
+    about = tale.assign("slow", 1)
+    tale.request(about)
+    work = tale.begin(about, by="worker", bot="wilma")
+    for _ in range(3):
+        tale.say("wilma", "heartbeat", about)
+        tale.add(ln.ResponseSettled, engine="engine-1", bot="wilma", kind="heartbeat", **about)
+        tale.wait(5)
+    tale.record("slow", ev.AttemptLost(VISIT, 1, "heartbeat", False), ev.RetryDue(VISIT))
+    tale.finish(work, output=1)
+    about = tale.assign("slow", 2)
+    tale.request(about)
+    work = tale.begin(about, by="worker", bot="wilma")
+    tale.finish(work, output=1)
+    tale.say("wilma", "succeeded", about, output=1)
+    tale.succeed(about, "wilma", 1)
+    return tale.end(bots=BOTS)
 
 
 def i33_no_hook_is_told_of_an_event(good, _tale):

@@ -31,8 +31,17 @@ def check_answers(reading: Reading) -> Iterator[Violation]:
                 )
             elif not line.error:
                 yield from _answer(reading, place, command, line)
+            elif line.error == "conflict" and _is_applied(reading, command, place):
+                text = f"the action {command.action} was applied, and its repeat is refused"
+                yield Violation(Invariant.ONE_JOB, line.at_us, text, command.job)
         elif isinstance(line, ln.CommandSettled) and not line.refused:
             yield from _settled(reading, place, line)
+
+
+def _is_applied(reading: Reading, command: ln.CommandSent, place: int) -> bool:
+    """Whether an operator's action is recorded already (R28)."""
+    story = None if command.job is None else reading.jobs.get(command.job)
+    return story is not None and -1 < story.acted.get(command.action, _NEVER) < place
 
 
 def _answer(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ee_core.model import events as ev
 from ee_core.simulation import lines as ln
+from ee_core.simulation.checks.reading import is_recorded
 from ee_core.simulation.checks.violation import Invariant, Violation
 
 if TYPE_CHECKING:
@@ -104,25 +105,29 @@ def check_leases(reading: Reading) -> Iterator[Violation]:
 
     It is held from when the bot has answered the claim of that lease, and not assigned before.
     """
-    leases = _Leases({}, {}, {}, set())
-    for line in reading.lines:
+    leases = _Leases({}, {}, {}, set(), {})
+    for place, line in enumerate(reading.lines):
         if isinstance(line, ln.LeaseWritten):
-            text = _written(leases, line)
+            text = _written(leases, line) or _held(reading, leases, line)
             if text:
                 yield Violation(Invariant.LEASES, line.at_us, text, bot=line.bot)
         elif isinstance(line, ln.BotSaid) and line.bot is not None:
+            if line.lease and line.job is None:
+                leases.answers[line.bot, line.lease] = place, line
             leases.claimed[line.bot] = max(leases.claimed.get(line.bot, 0), line.highest.lease)
             if line.lease and (line.bot, line.lease) not in leases.holders:
                 text = f"the bot answers the claim of lease {line.lease}, which nobody was given"
                 yield Violation(Invariant.LEASES, line.at_us, text, bot=line.bot)
         elif isinstance(line, ln.Committed):
-            for record in line.records:
-                for event in record.events:
-                    text = (
-                        _assigned(leases, line.engine, event) if isinstance(event, ev.AttemptAssigned) else ""
-                    )
-                    if text:
-                        yield Violation(Invariant.LEASES, line.at_us, text, record.job)
+            yield from _committed(leases, line)
+
+
+def _committed(leases: _Leases, line: ln.Committed) -> Iterator[Violation]:
+    for record in line.records:
+        for event in record.events:
+            text = _assigned(leases, line.engine, event) if isinstance(event, ev.AttemptAssigned) else ""
+            if text:
+                yield Violation(Invariant.LEASES, line.at_us, text, record.job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,7 @@ class _Leases:
     held: set[
         tuple[BotId, int]
     ]  # leases that were ever held: a commit may land after its lease was given back
+    answers: dict[tuple[BotId, int], tuple[int, ln.BotSaid]]  # the last to each claim
 
 
 def _written(leases: _Leases, line: ln.LeaseWritten) -> str:
@@ -150,6 +156,28 @@ def _written(leases: _Leases, line: ln.LeaseWritten) -> str:
     if line.state == "held" and leases.claimed.get(line.bot, 0) < line.lease:
         return f"lease {line.lease} is held, the bot has not answered its claim"
     return ""
+
+
+def _held(reading: Reading, leases: _Leases, line: ln.LeaseWritten) -> str:
+    """Judge that a bot is held: what it said it works on, when it answered the claim, must be waited for."""
+    if line.state != "held" or (line.bot, line.lease) not in leases.answers:
+        return ""
+    place, said = leases.answers[line.bot, line.lease]
+    if said.running is None:
+        return ""
+    attempt = reading.find_attempt(said.running.job, said.running.visit, said.running.attempt)
+    is_over = attempt is not None and is_recorded(attempt, place, is_damaged=False)
+    if is_over and not any(_is_unsure(reading.lines[at]) for at in reading.places[ln.FaultInjected]):
+        return f"it is held, and works on {said.running.visit}, for which nobody waits"
+    return ""
+
+
+def _is_unsure(line: ln.Line) -> bool:
+    """Whether after this fault an engine may know less than the journal."""
+    return isinstance(line, ln.FaultInjected) and line.kind in {
+        ln.FaultKind.COMMIT_UNKNOWN,
+        ln.FaultKind.COMMIT_LATE,
+    }
 
 
 def _assigned(leases: _Leases, engine: str, event: ev.AttemptAssigned) -> str:

@@ -277,6 +277,17 @@ def _find_activity(workflow: Workflow | None, name: str) -> Activity | None:
     return next((node.activity for node in workflow.nodes if node.id == name), None)
 
 
+def is_recorded(one: Attempt, place: int, *, is_damaged: bool) -> bool:
+    """Whether it is durable that the bot no longer does an attempt (R9: freed after the response is durable)."""
+    if is_damaged:
+        return True  # its end may stand in the record that cannot be read
+    if one.end is None or one.end_place > place:
+        return False
+    if one.ended_by_word or isinstance(one.end, ev.IncidentOpened):
+        return True
+    return any(when <= place for when, _ in one.after)
+
+
 def bot_name(bot: BotId | None) -> str:
     """Name who carries out an attempt, in a sentence."""
     return "any worker" if bot is None else f"bot {bot}"

@@ -47,6 +47,7 @@ class Invariant(StrEnum):
     STOPPED = "I32"
     TOLD = "I33"
     ORDER = "I34"
+    SILENT = "I35"
 
 
 @dataclass(frozen=True, slots=True)

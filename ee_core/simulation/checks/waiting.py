@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ee_core.simulation.checks.reading import Reading, Story
 
 _LONG_US: Final = 100_000_000  # longer than any time-out and delay of a simulated workflow
+_UNDRAINED_US: Final = 400_000_000  # longer than the drain time-out of any simulated engine
 
 
 def check_waiting(reading: Reading) -> Iterator[Violation]:
@@ -49,6 +50,29 @@ def check_waiting(reading: Reading) -> Iterator[Violation]:
                 yield Violation(Invariant.WAITING, world.ended_us, f"{key} is still there, {text}", job.id)
 
 
+def check_drains(reading: Reading) -> Iterator[Violation]:
+    """Check I31 of drains, at the very end: a bot without a word for minutes is quarantined, living or dead (R16)."""
+    ended_us, calm_us = reading.history.ended_us, reading.history.faults_stopped_us
+    if ended_us - calm_us < _UNDRAINED_US:
+        return
+    for story in reading.jobs.values():
+        if story.damaged or story.buried or story.partition in reading.parked:
+            continue
+        job, since_us = _replay(reading, story)
+        for key, wait in job.waits.items():
+            if isinstance(wait, DrainWait) and ended_us - max(since_us[key], calm_us) > _UNDRAINED_US:
+                text = f"{key} is still there, and {wait.bot} is not quarantined"
+                yield Violation(Invariant.WAITING, ended_us, text, job.id)
+
+
+def _has_jumped(reading: Reading) -> bool:
+    """Whether a clock did, so that a recorded instant means nothing."""
+    return any(
+        isinstance(line := reading.lines[place], ln.FaultInjected) and line.kind is ln.FaultKind.CLOCK_JUMPED
+        for place in reading.places[ln.FaultInjected]
+    )
+
+
 class _World(ending.World):
     """What there is, and whether the time of its clocks means anything."""
 
@@ -58,10 +82,7 @@ class _World(ending.World):
         self.repeated = {
             (wait.job, wait.key) for wait in reading.history.final.armed if ending.is_due(self, wait)
         }
-        self.is_dated = not any(
-            isinstance(line, ln.FaultInjected) and line.kind is ln.FaultKind.CLOCK_JUMPED
-            for line in reading.lines
-        )
+        self.is_dated = not _has_jumped(reading)
 
 
 def _replay(reading: Reading, story: Story) -> tuple[Job, dict[WaitKey, int]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from ee_core.model import events as ev
 from ee_core.simulation import lines as ln
-from ee_core.simulation.checks.reading import Attempt, AttemptKey, Reading, bot_name
+from ee_core.simulation.checks.reading import Attempt, AttemptKey, Reading, bot_name, is_recorded
 from ee_core.simulation.checks.violation import Invariant, Violation
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _grant(reading: Reading, said: _Said, place: int, attempt: Attempt) -> tuple
     pending, seated = said.pending[bot], said.seated[bot]
     for name, one in tuple(seated.items()):
         is_damaged = reading.jobs[name[0]].damaged
-        if _is_recorded(one, place, is_damaged=is_damaged) or not _is_one_lease(one, attempt):
+        if is_recorded(one, place, is_damaged=is_damaged) or not _is_one_lease(one, attempt):
             del seated[name]
     others = [name for name, one in pending.items() if _is_older(one, attempt)] or list(seated)
     for key in others:
@@ -138,17 +139,6 @@ def _is_one_lease(one: Attempt, attempt: Attempt) -> bool:
     """Whether one engine assigned both: another's journal is not its own, and the bot's claim had to do."""
     first, second = one.assigned.fence, attempt.assigned.fence
     return first is not None and second is not None and first.lease == second.lease
-
-
-def _is_recorded(one: Attempt, place: int, *, is_damaged: bool) -> bool:
-    """Whether it is durable that the bot no longer does an attempt (R9: freed after the response is durable)."""
-    if is_damaged:
-        return True  # its end may stand in the record that cannot be read
-    if one.end is None or one.end_place > place:
-        return False
-    if one.ended_by_word or isinstance(one.end, ev.IncidentOpened):
-        return True
-    return any(when <= place for when, _ in one.after)
 
 
 def _drained(
@@ -235,3 +225,43 @@ def _taken(reading: Reading, attempt: Attempt, event: ev.AttemptSucceeded) -> tu
         if any(isinstance(late, ev.LateResponse) and late.output == event.output for _, late in one.after):
             return None
     return Invariant.WORDS, f"an operator took a result of {attempt.key} that never came"
+
+
+# -- silence -------------------------------------------------------------------------------------------------------
+
+
+def check_silence(reading: Reading) -> Iterator[Violation]:
+    """Check I35: a bot is given up for its silence only when the engine had no sign of it for as long as it may be silent."""
+    signs: dict[tuple[str, AttemptKey], list[int]] = defaultdict(list)  # by engine; when it took them
+    asked: dict[AttemptKey, int] = {}  # since when the bot's ledger is asked
+    for line in reading.lines:
+        if isinstance(line, ln.ResponseSettled) and line.visit is not None and line.attempt is not None:
+            if line.kind in {"accepted", "heartbeat"}:
+                signs[line.engine, (line.job, line.visit, line.attempt)].append(line.at_us)
+        elif isinstance(line, ln.Committed):
+            for record in line.records:
+                for event in record.events:
+                    if not isinstance(event, ev.AttemptLost | ev.AttemptQuestioned):
+                        continue
+                    key = (record.job, event.visit, event.attempt)
+                    if event.why == "heartbeat" and _was_heard(
+                        reading, key, signs[line.engine, key], asked.get(key), line.at_us
+                    ):
+                        text = f"{event.visit}/{event.attempt} is given up for silence, and its bot was heard"
+                        yield Violation(Invariant.SILENT, line.at_us, text, record.job)
+                    asked[key] = line.at_us
+
+
+def _was_heard(
+    reading: Reading, key: AttemptKey, signs: list[int], asked_us: int | None, now_us: int
+) -> bool:
+    """Whether there is no gap as long as a bot may be silent, since its first sign or since it was asked."""
+    activity = reading.activity(key[0], key[1])
+    if activity is None or not signs:
+        return False
+    allowed_ms, times = activity.timeouts.heartbeat_ms, signs
+    if asked_us is not None:
+        allowed_ms = min(allowed_ms, activity.timeouts.ask_ms)
+        times = [asked_us, *(at_us for at_us in signs if at_us >= asked_us)]
+    gaps = (after - before for before, after in itertools.pairwise([*times, now_us]))
+    return max(gaps) < allowed_ms * 1000

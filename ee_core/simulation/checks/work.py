@@ -146,6 +146,20 @@ def check_stopped(reading: Reading) -> Iterator[Violation]:
                 yield _violation(Invariant.STOPPED, work, place, reading, text)
 
 
+def check_in_house(reading: Reading) -> Iterator[Violation]:
+    """Check I32 of work in an engine's own process: it does not outlive its attempt for long."""
+    calm_us, ended_us = reading.history.faults_stopped_us, reading.history.ended_us
+    for attempt in reading.attempts.values():
+        if attempt.end is None:
+            continue
+        over_us = max(reading.at_us(attempt.end_place), calm_us)
+        for work in attempt.works:
+            end_us = ended_us if work.end_place is None else reading.at_us(work.end_place)
+            if work.start.by == "engine" and end_us > over_us + _STOPS_US:
+                text = f"work {work.start.work} goes on long after its attempt has ended"
+                yield _violation(Invariant.STOPPED, work, attempt.end_place, reading, text)
+
+
 def rest_place(attempt: Attempt) -> int | None:
     """Return the place of the record from which on the bot is known not to do the attempt; None: never."""
     if attempt.ended_by_word:
