@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _COMMANDS: Final[Mapping[str, str]] = {
+    "init": "ee_core.cli.init:init",
     "run": "ee_core.cli.run:run",
     "test": "ee_core.cli.test:test",
     "up": "ee_core.cli.up:up",

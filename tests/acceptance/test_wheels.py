@@ -65,6 +65,18 @@ def test_the_first_example_runs(installed: Path, repository: Path, tmp_path: Pat
     assert "job succeeded" in done.stdout
 
 
+def test_a_new_project_is_written_tested_and_run(installed: Path, tmp_path: Path):
+    done = run([installed / "eectl", "init", "new", "-t", "bot"], tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    tested = run([installed / "eectl", "test"], tmp_path / "new")
+    ran = run([installed / "eectl", "run", "letter.ee.yaml", "--bot", "writer.py"], tmp_path / "new")
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert ran.returncode == 0, ran.stderr
+    assert "job succeeded" in ran.stdout
+
+
 def test_every_plugin_is_found_and_works(installed: Path, tmp_path: Path):
     done = run([installed / "eectl", "plugin", "list", "-o", "json"], tmp_path)
 
