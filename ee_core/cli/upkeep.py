@@ -76,7 +76,8 @@ def backup(context: click.Context, file: Path, journal: str | None, force: bool)
 def restore(context: click.Context, file: Path, journal: str | None, force: bool) -> int:
     """Make the journal anew from FILE, which `eectl engine backup` made; no engine may run.
 
-    What the journal acknowledged after the copy was made is gone.
+    What the journal acknowledged after the copy was made is gone. A bot that did work since then does not repeat it and
+    asks a person; another bot, or a stateless activity, may do it again.
     """
     from ee_core.local.env import SystemEnv
     from ee_core.local.sqlite_backup import restore as put_back
@@ -86,6 +87,10 @@ def restore(context: click.Context, file: Path, journal: str | None, force: bool
     say(f"{path}: restored from {file}, up to commit {copy.commits}, {copy.jobs} jobs")
     if replaced is not None:
         say(f"{replaced}: the journal that was there")
+    if copy.open:
+        say(
+            f"{copy.open} jobs are open in it and go on from there: what was done for them after the copy may be done again"
+        )
     return Exit.OK
 
 

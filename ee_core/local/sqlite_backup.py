@@ -44,6 +44,7 @@ class Copy:
     store_id: str
     commits: int  # position of the last one
     jobs: int  # rows of the index
+    open: int  # of them
 
 
 def back_up(journal: Path, target: Path, *, force: bool = False) -> Copy:
@@ -109,8 +110,10 @@ def look_through(journal: Path) -> Copy:
         pages = CommitPages(store_id, 0)
         while page := pages.next_page(database):
             position = page[-1].position
-        (jobs,) = database.execute("SELECT count(*) FROM job").fetchone()
-        return Copy(store_id, position, jobs)
+        jobs, still_open = database.execute(
+            "SELECT count(*), count(*) FILTER (WHERE open) FROM job"
+        ).fetchone()
+        return Copy(store_id, position, jobs, still_open)
 
 
 @contextmanager

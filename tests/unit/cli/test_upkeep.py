@@ -121,3 +121,15 @@ def test_a_journal_that_is_no_file_is_named(eectl, tmp_path):
 
     assert code == Exit.INVALID_INPUT
     assert "journal 'memory' is no file" in err
+
+
+def test_a_restore_says_that_open_jobs_may_do_again_what_they_did_since_the_copy(eectl, journal):
+    code, _, err = eectl("engine", "backup", "closed.db")
+    assert code == Exit.OK
+    assert "may be done again" not in eectl("engine", "restore", "closed.db", "--force")[2]
+    change(journal, "UPDATE job SET open = 1 WHERE id = 'job-1'")
+    assert eectl("engine", "backup", "open.db")[0] == Exit.OK
+
+    code, _, err = eectl("engine", "restore", "open.db", "--force")
+
+    assert (code, "1 jobs are open in it and go on from there" in err) == (Exit.OK, True)
