@@ -19,7 +19,7 @@ def bot() -> None:
 
 
 @bot.command("run")
-@click.argument("file")
+@click.argument("file", type=click.Path())
 @click.option("--id", "bot_id", metavar="ID", help="The bot's id; without it the name in the file.")
 @click.option(
     "--ledgers",

@@ -23,7 +23,7 @@ def job() -> None:
 
 
 @job.command()
-@click.argument("workflow")
+@click.argument("workflow", type=click.Path())
 @click.option(
     "-i",
     "--input",

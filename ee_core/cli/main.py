@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _HELP: Final = frozenset({"-h", "--help"})
+_COMPLETES: Final = "_EECTL_COMPLETE"  # set by the script of `eectl completion`
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run `eectl` and return its exit code."""
     asked = sys.argv[1:] if arguments is None else arguments
-    if not asked or _HELP & set(asked):
+    is_completing = _COMPLETES in os.environ  # noqa: TID251 - click's variable, which is no setting
+    if (not asked and not is_completing) or _HELP & set(asked):
         _make_help_rich()
     from ee_core.cli.root import cli
 

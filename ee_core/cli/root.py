@@ -31,6 +31,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "bot": "ee_core.cli.bot:bot",
     "engine": "ee_core.cli.engine:engine",
     "plugin": "ee_core.cli.plugin:plugin",
+    "completion": "ee_core.cli.completion:completion",
     "explain": "ee_core.cli.explain:explain",
     "demo": "ee_core.cli.demo:demo",
 }

@@ -24,7 +24,7 @@ def workflow() -> None:
 
 
 @workflow.command()
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--bindings", metavar="FILE", help="For a file in the export form: what its activity ids stand for."
 )
