@@ -177,15 +177,34 @@ def _raise_epoch(part: Path, now_us: int) -> None:
 
 
 def _put_in_place(part: Path, place: Path) -> Path | None:
-    replaced = place.with_name(place.name + _REPLACED)
-    # the log of another file, or of none, would be taken for that of the copy
+    """Swap the files; at each instant there is a whole journal at its place, the old one or the new."""
+    replaced = _free_name(place) if place.exists() else None
+    if replaced is not None:
+        os.link(place, replaced)
+    # the log of another file, or of none, would be taken for that of the copy; a damaged journal may still need its own
     for name in ("-wal", "-shm", "-journal"):
-        _remove(place.with_name(place.name + name))
-    if place.exists():
-        place.replace(replaced)
-    part.replace(place)
+        log = place.with_name(place.name + name)
+        if replaced is not None and log.exists():
+            log.replace(replaced.with_name(replaced.name + name))
+        _remove(log)
+    try:
+        part.replace(place)
+    except BaseException:
+        if replaced is not None:
+            _remove(replaced)  # a second name of the journal that stays; sqlite would give each its own log
+        raise
     _sync(place.parent)
-    return replaced if replaced.exists() else None
+    return replaced
+
+
+def _free_name(place: Path) -> Path:
+    """Return where the old journal is kept: never in the place of one that was kept before."""
+    replaced = place.with_name(place.name + _REPLACED)
+    number = 2
+    while replaced.exists():
+        replaced = place.with_name(f"{place.name}{_REPLACED}-{number}")
+        number += 1
+    return replaced
 
 
 @contextmanager

@@ -254,3 +254,33 @@ async def test_a_restored_copy_in_another_file_than_a_journal_is_refused(path, c
     with pytest.raises(ConfigError, match="but no journal"):
         restore(copy, path, now_us=NOW_US)
     assert not path.exists()
+
+
+async def test_each_restore_keeps_the_journal_that_it_replaces(connect, path, copy):
+    async with connect() as journal:
+        head = await write(journal, await journal.open_partition(0), 1)
+        back_up(path, copy)
+        await write(journal, head, 4, first=1)
+    kept = [restore(copy, path, now_us=NOW_US + number, force=True)[1] for number in range(3)]
+
+    assert [each.name for each in kept] == [f"journal.db.replaced{end}" for end in ("", "-2", "-3")]
+    assert [look_through(each).commits for each in kept] == [5, 1, 1]
+
+
+async def test_a_restore_that_ends_in_the_middle_leaves_a_journal_in_its_place(
+    connect, path, copy, monkeypatch
+):
+    async with connect() as journal:
+        head = await write(journal, await journal.open_partition(0), 1)
+        back_up(path, copy)
+        await write(journal, head, 4, first=1)
+
+    def interrupt(source, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(path), "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        restore(copy, path, now_us=NOW_US, force=True)
+
+    assert look_through(path).commits == 5
+    assert not list(path.parent.glob("*.replaced"))
