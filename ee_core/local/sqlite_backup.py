@@ -181,13 +181,13 @@ def _put_in_place(part: Path, place: Path) -> Path | None:
     replaced = _free_name(place) if place.exists() else None
     if replaced is not None:
         os.link(place, replaced)
-    # the log of another file, or of none, would be taken for that of the copy; a damaged journal may still need its own
-    for name in ("-wal", "-shm", "-journal"):
-        log = place.with_name(place.name + name)
-        if replaced is not None and log.exists():
-            log.replace(replaced.with_name(replaced.name + name))
-        _remove(log)
     try:
+        # the log of another file, or of none, would be taken for that of the copy; a damaged journal may still need its own
+        log = place.with_name(f"{place.name}-wal")
+        if replaced is not None and log.exists():
+            log.replace(replaced.with_name(f"{replaced.name}-wal"))
+        for name in ("-wal", "-shm", "-journal"):
+            _remove(place.with_name(place.name + name))
         part.replace(place)
     except BaseException:
         if replaced is not None:
