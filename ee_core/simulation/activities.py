@@ -146,8 +146,8 @@ class Work:
 
     @property
     def is_over(self) -> bool:
-        """Whether its process is dead: no code of it runs, so it leaves no line."""
-        return self._life is not None and self._life.is_dead
+        """Whether its process has ended, killed or not: no code of it runs, so it leaves no line."""
+        return self._life is not None and (self._life.is_dead or not self._life.is_running)
 
     def begin(self, activity: str, traits: ActivityTraits) -> None:
         doer = self._doer
