@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ee_core.bot.context import Context
+from ee_core.bot.ending import run_to_end
 from ee_core.bot.entry import plain_size
 from ee_core.bot.functions import FunctionActivity
 from ee_core.bot.process import serve
@@ -124,7 +125,7 @@ class Bot:
             BrokerUnavailableError: The broker cannot be reached.
         """
         subjects = Subjects(prefix)
-        asyncio.run(
+        run_to_end(
             serve(self.profile(), broker=broker, subjects=subjects, env=env, folder=folder, settings=settings)
         )
 

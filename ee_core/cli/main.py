@@ -87,6 +87,8 @@ def _make_help_rich() -> None:
 
 def run_async(work: Any) -> int:
     """Run a command's coroutine; SIGTERM ends it as Ctrl-C does, with its own code."""
+    from ee_core.bot.ending import run_to_end
+
     async def guarded() -> int:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
@@ -107,4 +109,4 @@ def run_async(work: Any) -> int:
                 return Exit.TERMINATED
             raise
 
-    return asyncio.run(guarded())
+    return run_to_end(guarded())
