@@ -56,9 +56,21 @@ class EngineError(Exception):
 
 
 class ConfigError(EngineError):
-    """A setting is wrong; the operator can mend it."""
+    """A setting is wrong; the operator can mend it.
+
+    Attributes:
+        file: The file of settings that it stands in; empty when it is known to stand in none.
+        line: 1-based; 0 when it is not known.
+        column: 1-based; 0 when it is not known.
+    """
 
     code = "config"
+
+    def __init__(self, message: str, *, file: str = "", line: int = 0, column: int = 0) -> None:
+        super().__init__(message)
+        self.file = file
+        self.line = line
+        self.column = column
 
 
 class InputError(EngineError):

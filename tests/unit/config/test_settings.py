@@ -134,6 +134,39 @@ def test_a_wrong_file_is_named_with_the_key(tmp_path: Path, text: str, message: 
     assert str(caught.value).startswith(str(path))
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("# plant\n[engine]\nmax_jobs = 1", (3, 1)),
+        ("[engine]\nmax_open_jobs = 0", (2, 17)),
+        ("engine.max_jobs = 1", (1, 1)),
+        ("[plugins]\ndisabled = [1]", (2, 1)),
+        ('"name space" = 1', (1, 1)),
+        ("[broker]\n\n[brokr]\nname = 'nats'", (3, 2)),
+        ("a = = 1", (1, 5)),
+    ],
+)
+def test_a_wrong_file_is_named_with_line_and_column(
+    tmp_path: Path, text: str, place: tuple[int, int]
+) -> None:
+    path = tmp_path / "ee.toml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file=path, environ={})
+
+    assert (caught.value.file, caught.value.line, caught.value.column) == (str(path), *place)
+    line, column = place
+    assert f"{path}:{line}:{column}: " in str(caught.value) or f"(at line {line}," in str(caught.value)
+
+
+def test_a_wrong_variable_stands_in_no_file(file: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file=file, environ={"EE_ENGINE_GRACE_S": "x"})
+
+    assert (caught.value.file, caught.value.line, caught.value.column) == ("", 0, 0)
+
+
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "ee.toml"
     path.write_text("[engine]\nmax_open_jobs = 0\ngrace = 1", encoding="utf-8")

@@ -1,0 +1,49 @@
+"""Settings: the only reader of the environment and of configuration files.
+
+A setting comes from a command-line flag, else from a variable ``EE_<SECTION>_<KEY>``, else from ``ee.toml``, else
+from its default here. A section that configures a plugin (``broker``, ``lock``, ``journal``, ``catalogue``,
+``activities.<name>``, ``expressions.<name>``) takes any key: the plugin checks its own. All other unknown keys are
+refused by name. This module knows no plugin; each field's description is the text of the documentation.
+
+A plugin's keys belong to the plugin they were written for: when a flag or variable names another broker than the file,
+the file's other keys of that section do not count.
+
+Inside: `schema` names all settings, `layers` reads where values come from, `places` finds them in a file's text, and
+`loading` puts them together.
+"""
+
+from __future__ import annotations
+
+from ee_core.config.layers import FILE_NAME, FILE_VARIABLE
+from ee_core.config.loading import find_output, load_settings
+from ee_core.config.schema import (
+    PREFIX,
+    BrokerSettings,
+    CatalogueSettings,
+    DriverSettings,
+    EngineSettings,
+    JournalSettings,
+    LockSettings,
+    PluginSettings,
+    SettingDoc,
+    Settings,
+    list_settings,
+)
+
+__all__ = [
+    "FILE_NAME",
+    "FILE_VARIABLE",
+    "PREFIX",
+    "BrokerSettings",
+    "CatalogueSettings",
+    "DriverSettings",
+    "EngineSettings",
+    "JournalSettings",
+    "LockSettings",
+    "PluginSettings",
+    "SettingDoc",
+    "Settings",
+    "find_output",
+    "list_settings",
+    "load_settings",
+]

@@ -1,0 +1,208 @@
+"""The layers that settings come from, nearest last: the file, the variables, the flags.
+
+Each value keeps its origin, so that what is said about it can say where it stands.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ee_core.config.places import Key, Place, Places, find_places
+from ee_core.config.schema import BY_NAME, DRIVERS, PREFIX, Settings, list_settings, model_of
+from ee_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FILE_NAME: Final = "ee.toml"
+FILE_VARIABLE: Final = "EE_CONFIG"
+_BROKEN_AT: Final = re.compile(r"\(at line (\d+), column (\d+)\)")  # how tomllib says it
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where values come from: a file, a variable or a flag."""
+
+    name: str  # the file's path, the variable's or the flag's name
+    file: str = ""
+    places: Mapping[Key, Places] = field(default_factory=dict)
+
+    def find_place(self, key: Key, *, of_value: bool) -> Place | None:
+        """Return where a key or its value stands, else the nearest section above; None when nobody knows."""
+        for length in range(len(key), 0, -1):
+            found = self.places.get(key[:length])
+            if found is not None:
+                return found.value if of_value and length == len(key) else found.key
+        return None
+
+
+class Found(NamedTuple):
+    """A value, and where it comes from."""
+
+    value: Any
+    origin: Origin
+
+
+Layer = dict[Key, Found]
+
+
+def find_file(file: Path | None, variables: Mapping[str, str]) -> Path | None:
+    """Return the file of settings: the one that is named, else the one in the current folder, if there is one."""
+    if file is None and FILE_VARIABLE in variables:
+        file = Path(variables[FILE_VARIABLE])
+    if file is not None:
+        return file
+    usual = Path(FILE_NAME)
+    return usual if usual.is_file() else None
+
+
+def read_file(path: Path | None) -> Layer:
+    """Read a file of settings.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    if path is None:
+        return {}
+    content, places = read_toml(path)
+    origin = Origin(str(path), str(path), places)
+    return {key: Found(value, origin) for key, value in _flatten(content)}
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], dict[Key, Places]]:
+    """Read a TOML file, and where its keys stand.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # bad UTF-8 or bad TOML; the latter names line and column
+        at = _BROKEN_AT.search(str(error))
+        line, column = (int(at[1]), int(at[2])) if at else (0, 0)
+        raise ConfigError(
+            f"{path} is no TOML file: {error}", file=str(path), line=line, column=column
+        ) from error
+    return content, find_places(text, content)
+
+
+def _flatten(content: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
+    for section, value in content.items():
+        if not isinstance(value, dict) or not value:
+            yield (section,), value
+            continue
+        for name, inner in value.items():
+            if section in BY_NAME and isinstance(inner, dict) and inner:
+                yield from (((section, name, key), setting) for key, setting in inner.items())
+            else:
+                yield (section, name), inner
+
+
+def read_variables(variables: Mapping[str, str]) -> Layer:
+    """Read the variables that mean settings.
+
+    Raises:
+        ConfigError: One was probably meant for us, and is misspelt.
+    """
+    layer = {}
+    for name in sorted(variables):
+        if name.startswith(PREFIX) and name != FILE_VARIABLE:
+            key = _key_of(name)
+            if key:
+                layer[key] = Found(_from_text(key, variables[name]), Origin(name))
+    return layer
+
+
+def _key_of(variable: str) -> Key:
+    """Find the key that a variable means; empty for one of somebody else's that happens to begin like ours.
+
+    Raises:
+        ConfigError: It was probably meant for us, and is misspelt.
+    """
+    first, _, rest = variable.removeprefix(PREFIX).lower().partition("_")
+    if first in Settings.model_fields:
+        if model_of(first) is None and first not in BY_NAME:
+            return (first, rest) if rest else (first,)
+        name, _, key = rest.partition("_")
+        if first in BY_NAME and name and key:
+            return (first, name, key)
+        if first not in BY_NAME and rest:
+            return (first, rest)
+    elif not difflib.get_close_matches(first, Settings.model_fields, cutoff=0.8):
+        return ()  # as EE_NATS_SERVICE_HOST, which Kubernetes sets for a service called ee-nats
+    raise ConfigError(
+        f"{variable}: no such setting{nearest(variable, [doc.variable for doc in list_settings()])}"
+    )
+
+
+def _from_text(key: Key, text: str) -> Any:
+    """Read a variable's text; numbers stay text, which the models convert: a password may be all digits."""
+    if key == ("plugins", "disabled"):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text  # the plugin that takes the setting says what it expected
+    return text
+
+
+def read_flags(flags: Mapping[str, Any]) -> Layer:
+    """Take flags by dotted key; None counts as not given."""
+    return {
+        tuple(name.split(".")): Found(value, Origin(f"flag for {name}"))
+        for name, value in flags.items()
+        if value is not None
+    }
+
+
+def merge(layers: list[Layer]) -> Layer:
+    """Lay each layer over the one before; a plugin's keys go with the plugin that they were written for."""
+    merged: Layer = {}
+    for layer in layers:
+        together = merged | layer
+        changed = {
+            section for section in DRIVERS if _plugin_of(section, together) != _plugin_of(section, merged)
+        }
+        merged = {key: found for key, found in merged.items() if key[0] not in changed} | layer
+    return merged
+
+
+def _plugin_of(section: str, found: Layer) -> Any:
+    """Name the plugin that a section is about."""
+    name = found[section, "name"].value if (section, "name") in found else DRIVERS[section]
+    return name or _plugin_of("broker", found)
+
+
+def nest(found: Layer) -> dict[str, Any]:
+    """Return the values as the models take them.
+
+    Raises:
+        ConfigError: A value stands where a section belongs.
+    """
+    values: dict[str, Any] = {}
+    for key in sorted(found, key=len):
+        place = values
+        for part in key[:-1]:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise ConfigError(
+                    f"{found[key].origin.name}: {'.'.join(key)!r} is set, but {part!r} is no section"
+                )
+        place[key[-1]] = found[key].value
+    return values
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return the second half of a message: what was probably meant, else all that could be."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"

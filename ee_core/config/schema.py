@@ -1,0 +1,194 @@
+"""All settings there are: their names, defaults and meanings; each description is the text of the documentation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+PREFIX: Final = "EE_"
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DriverSettings(BaseModel):
+    """Which plugin does a job, and what it is told."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All keys but `name`, for the plugin."""
+        return dict(self.model_extra or {})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, ...)"  # the rest may hold secrets
+
+
+class BrokerSettings(DriverSettings):
+    """The message broker."""
+
+    name: _Name = Field(default="nats", description="Message broker: an installed plugin of `ee.brokers`.")
+
+
+class LockSettings(DriverSettings):
+    """The bot-lock provider."""
+
+    name: _Name | Literal[""] = Field(
+        default="",
+        description="Bot-lock provider: an installed plugin of `ee.locks`; empty: the one of the broker's name.",
+    )
+
+
+class JournalSettings(DriverSettings):
+    """The journal."""
+
+    name: _Name = Field(default="sqlite", description="Journal: an installed plugin of `ee.journals`.")
+
+
+class CatalogueSettings(DriverSettings):
+    """The catalogue of workflows."""
+
+    name: _Name = Field(
+        default="folder", description="Where workflows come from: an installed plugin of `ee.catalogues`."
+    )
+
+
+class EngineSettings(_Section):
+    """The engine."""
+
+    max_open_jobs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most jobs that are open at once in an engine; further ones are held. Without it: any number.",
+    )
+    grace_s: float = Field(
+        default=10.0,
+        ge=0,
+        description="Seconds that work in the engine's own process gets to end when the engine stops.",
+    )
+    passivate_after_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds without news after which a waiting job leaves memory; it comes back when something happens.",
+    )
+    block_warn_s: float = Field(
+        default=1.0,
+        gt=0,
+        description="Seconds after which a plugin that blocks the engine's loop is named in the log.",
+    )
+    block_limit_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds after which the engine starts again without a plugin that blocks its loop.",
+    )
+    drain_timeout_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds a bot gets to have a word for an attempt that ended without it; then it is quarantined."
+        " They count anew after a restart.",
+    )
+
+
+class PluginSettings(_Section):
+    """What is done with plugins."""
+
+    disabled: tuple[str, ...] = Field(
+        default=(),
+        description="Plugins that are never loaded: names, `kind:name` as `lock:nats`, or names of distributions.",
+    )
+
+
+class Settings(_Section):
+    """All settings of a process; frozen."""
+
+    namespace: str = Field(
+        default="",
+        pattern=r"^$|^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
+        max_length=64,
+        description="Put before every subject, with a dot; keeps several installations on one broker apart.",
+    )
+    broker: BrokerSettings = Field(default_factory=BrokerSettings, description="The message broker.")
+    lock: LockSettings = Field(default_factory=LockSettings, description="The bot-lock provider.")
+    journal: JournalSettings = Field(default_factory=JournalSettings, description="The journal.")
+    catalogue: CatalogueSettings = Field(
+        default_factory=CatalogueSettings, description="Where workflows come from."
+    )
+    output: Literal["table", "wide", "json", "jsonl", "yaml", "name"] = Field(
+        default="table", description="How `eectl` prints data, unless `-o` says otherwise."
+    )
+    expressions: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, repr=False, description="Settings of an expression language, by its name."
+    )
+    activities: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Settings of an activity type, by its name, as `activities.http.allow`.",
+    )
+    engine: EngineSettings = Field(default_factory=EngineSettings, description="The engine.")
+    plugins: PluginSettings = Field(default_factory=PluginSettings, description="Plugins in general.")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDoc:
+    """One setting, as the documentation shows it."""
+
+    key: str  # dotted; a plugin's own keys as ``broker.<key>``
+    variable: str
+    default: str  # as JSON, or "" when there is none
+    description: str
+
+
+def list_settings() -> list[SettingDoc]:
+    """List every setting in the order of the sections, for the documentation."""
+    docs: list[SettingDoc] = []
+    for section, field in Settings.model_fields.items():
+        model = model_of(section)
+        if model is None:
+            key = f"{section}.<name>.<key>" if section in BY_NAME else section
+            docs.append(_describe(key, field))
+            continue
+        docs += (_describe(f"{section}.{name}", inner) for name, inner in model.model_fields.items())
+        if section in DRIVERS:
+            docs.append(
+                SettingDoc(
+                    f"{section}.<key>", variable_of(f"{section}.<key>"), "", "Any key of the plugin's own."
+                )
+            )
+    return docs
+
+
+def _describe(key: str, field: FieldInfo) -> SettingDoc:
+    value = field.get_default(call_default_factory=True, validated_data={})
+    default = "" if value is None or key.endswith(">") else json.dumps(value)
+    return SettingDoc(key, variable_of(key), default, field.description or "")
+
+
+def variable_of(key: str) -> str:
+    """Return the variable of a dotted key."""
+    return PREFIX + "_".join(part.upper() for part in key.split("."))
+
+
+def model_of(section: str) -> type[BaseModel] | None:
+    """Return the model of a section; None of a plain value, and of a section by name."""
+    model = Settings.model_fields[section].annotation
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+
+
+BY_NAME: Final = frozenset({"expressions", "activities"})  # sections with one sub-section per plugin
+DRIVERS: Final[dict[str, Any]] = {
+    section: model.model_fields["name"].default
+    for section in Settings.model_fields
+    if (model := model_of(section)) is not None and issubclass(model, DriverSettings)
+}
