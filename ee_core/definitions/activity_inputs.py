@@ -44,13 +44,19 @@ def _check_node(node: Node, kind: ActivityType, draft: Draft, report: Report) ->
     assert node.activity is not None, "asked by the caller"
     place = draft.places.types.get(node.id) or draft.places.of(node.id)
     try:
-        misfits = find_misfits(with_holes(node.activity.input), kind.input_schema)
+        # without an input there are no members: what a type must have is missing, and one that needs none is content
+        given = {} if node.activity.input is None and _wants_mapping(kind) else node.activity.input
+        misfits = find_misfits(with_holes(given), kind.input_schema)
     except Exception as error:  # noqa: BLE001 - the schema is a plugin's; it must not cost more than its check
         message = f"the input of {node.activity.type!r} is not checked: its schema cannot be used: {error!r}"
         report.warn("EE-W414", place, message, "tell the plugin's author")
         return
     for misfit in misfits:
         _report(misfit, node, draft.places.inputs.get(node.id), place, report)
+
+
+def _wants_mapping(kind: ActivityType) -> bool:
+    return kind.input_schema is not None and kind.input_schema.get("type") == "object"
 
 
 def _report(misfit: Misfit, node: Node, written: Item | None, place: Place, report: Report) -> None:

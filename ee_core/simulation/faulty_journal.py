@@ -65,6 +65,7 @@ class FaultyJournal:
     def __init__(self, inner: Journal, weather: JournalWeather, life: Life) -> None:
         self._inner = inner
         self._weather = weather
+        self._is_closed = False
         self._life = life
 
     async def __aenter__(self) -> Self:
@@ -166,9 +167,12 @@ class FaultyJournal:
         return await self._inner.get_content(name)
 
     async def close(self) -> None:
+        self._is_closed = True
         await self._inner.close()
 
     async def _dawdle(self, call: str) -> None:
+        if self._is_closed:
+            raise JournalUnavailableError(f"{call}: the journal was closed")
         faults = self._weather.faults
         if faults.hits(Fault.JOURNAL_SLOW, call):
             await asyncio.sleep(faults.chance(Fault.JOURNAL_SLOW).uniform(0.01, 3.0))

@@ -76,8 +76,15 @@ class Told:
             "commits": [commit async for commit in journal.read(0)],
             "open": [job async for job in journal.open_jobs(0)],
             "listed": await journal.list_jobs(JobFilter()),
-            "histories": [[body async for body in journal.history(job)] for job in JOBS],
+            "histories": [await self._history(job) for job in JOBS],
         }
+
+    async def _history(self, job):
+        """Return a job's records, or how they are refused: a commit that is repeated may fit later, with old indexes."""
+        try:
+            return [body async for body in self.journals[1].history(job)]
+        except JournalError as error:
+            return type(error)
 
 
 async def tell_both(folder, steps):

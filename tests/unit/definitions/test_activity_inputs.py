@@ -57,7 +57,7 @@ WRONG = [
             "EE-W413 8:19 loud: 'level' in the input of 'log' is 'loud'; expected 'debug', 'info', 'warning' or 'error' ()",
         ],
     ),
-    ("log", ["EE-W413 7:15 log: the input of 'log' is empty; expected a mapping ()"]),
+    ("log", ["EE-W412 7:15 log: the input of 'log' has no 'text' (add with: {text: ...})"]),
     (
         "delay\n    with: {seconds: '5'}",
         [
