@@ -24,10 +24,11 @@ def list_names() -> list[str]:
     return sorted({entry.name for entry in list_entries() if entry.group == _GROUP})
 
 
-def open_command(name: str, config: str | None) -> click.Command | None:
+def open_command(name: str, config: str | None, context: str | None = None) -> click.Command | None:
     """Return a plugin's command, None when nobody offers it; one that is broken says so when it is called."""
     try:
-        registry = Registry(load_settings(file=Path(config) if config else None), SystemEnv())
+        settings = load_settings(file=Path(config) if config else None, context=context)
+        registry = Registry(settings, SystemEnv())
         command = registry.open_command(name)
     except PluginNotFoundError:
         return None

@@ -176,7 +176,7 @@ def _usual_form(shared: Mapping[str, Any]) -> str:
     from ee_core.config import find_output
 
     config = shared.get("config")
-    return find_output(file=Path(config) if config else None)
+    return find_output(file=Path(config) if config else None, context=shared.get("context"))
 
 
 class _Query:

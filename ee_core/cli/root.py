@@ -31,6 +31,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "bot": "ee_core.cli.bot:bot",
     "engine": "ee_core.cli.engine:engine",
     "plugin": "ee_core.cli.plugin:plugin",
+    "context": "ee_core.cli.context:context",
     "completion": "ee_core.cli.completion:completion",
     "explain": "ee_core.cli.explain:explain",
     "demo": "ee_core.cli.demo:demo",
@@ -49,7 +50,7 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             from ee_core.cli.extensions import open_command
 
-            return open_command(cmd_name, ctx.params.get("config"))
+            return open_command(cmd_name, ctx.params.get("config"), ctx.params.get("context"))
         module, attribute = _COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
@@ -62,12 +63,17 @@ class _Lazy(click.Group):
     type=click.Path(dir_okay=False),
     help="Settings file; without it ./ee.toml, if there is one.",
 )
+@click.option(
+    "--context",
+    metavar="NAME",
+    help="Use the settings of [contexts.NAME]; without it EE_CONTEXT, else what `eectl context use` has noted.",
+)
 @click.option("-v", "--verbose", count=True, help="Say more: -v what the engine does, -vv everything.")
 @click.version_option(
     version("ee-core"), "-V", "--version", prog_name="eectl", message="%(prog)s %(version)s"
 )
 @click.pass_context
-def cli(context: click.Context, config: str | None, verbose: int) -> None:
+def cli(ctx: click.Context, config: str | None, context: str | None, verbose: int) -> None:
     """Run workflows whose steps are done by bots.
 
     Exit codes: 0 job succeeded, 1 unexpected, 2 usage, 3 invalid input, 4 not found, 5 job failed, 6 job cancelled,
@@ -75,6 +81,6 @@ def cli(context: click.Context, config: str | None, verbose: int) -> None:
     something, 12 an incident is open, 130 interrupted, 141 nobody read on,
     143 terminated.
     """
-    context.ensure_object(dict)["config"] = config
+    ctx.ensure_object(dict).update(config=config, context=context)
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)

@@ -36,8 +36,13 @@ def read_settings(context: click.Context, flags: Mapping[str, Any] | None = None
     """
     from ee_core.config import load_settings
 
+    return load_settings(flags, file=config_file(context), context=(context.obj or {}).get("context"))
+
+
+def config_file(context: click.Context) -> Path | None:
+    """Return the file of settings that the command line names."""
     config = (context.obj or {}).get("config")
-    return load_settings(flags, file=Path(config) if config else None)
+    return Path(config) if config else None
 
 
 def server_flags(broker: str | None, server: str | None, namespace: str | None) -> dict[str, Any]:

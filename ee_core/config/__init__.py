@@ -1,19 +1,28 @@
 """Settings: the only reader of the environment and of configuration files.
 
-A setting comes from a command-line flag, else from a variable ``EE_<SECTION>_<KEY>``, else from ``ee.toml``, else
-from its default here. A section that configures a plugin (``broker``, ``lock``, ``journal``, ``catalogue``,
+A setting comes from a command-line flag, else from a variable ``EE_<SECTION>_<KEY>``, else from the chosen context,
+else from ``ee.toml``, else from its default here. A section that configures a plugin (``broker``, ``lock``, ``journal``, ``catalogue``,
 ``activities.<name>``, ``expressions.<name>``) takes any key: the plugin checks its own. All other unknown keys are
 refused by name. This module knows no plugin; each field's description is the text of the documentation.
 
 A plugin's keys belong to the plugin they were written for: when a flag or variable names another broker than the file,
 the file's other keys of that section do not count.
 
-Inside: `schema` names all settings, `layers` reads where values come from, `places` finds them in a file's text, and
-`loading` puts them together.
+Inside: `schema` names all settings, `layers` reads where values come from, `places` finds them in a file's text,
+`contexts` chooses among named sets of them, `loading` puts them together, and `secrets` says what may be shown.
 """
 
 from __future__ import annotations
 
+from ee_core.config.contexts import (
+    Choice,
+    Context,
+    find_choice,
+    find_choice_file,
+    find_user_folder,
+    list_contexts,
+    unknown_context,
+)
 from ee_core.config.layers import FILE_NAME, FILE_VARIABLE
 from ee_core.config.loading import find_output, load_settings
 from ee_core.config.schema import (
@@ -29,6 +38,7 @@ from ee_core.config.schema import (
     Settings,
     list_settings,
 )
+from ee_core.config.secrets import redact
 
 __all__ = [
     "FILE_NAME",
@@ -36,6 +46,8 @@ __all__ = [
     "PREFIX",
     "BrokerSettings",
     "CatalogueSettings",
+    "Choice",
+    "Context",
     "DriverSettings",
     "EngineSettings",
     "JournalSettings",
@@ -43,7 +55,13 @@ __all__ = [
     "PluginSettings",
     "SettingDoc",
     "Settings",
+    "find_choice",
+    "find_choice_file",
     "find_output",
+    "find_user_folder",
+    "list_contexts",
     "list_settings",
     "load_settings",
+    "redact",
+    "unknown_context",
 ]

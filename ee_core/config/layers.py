@@ -1,4 +1,4 @@
-"""The layers that settings come from, nearest last: the file, the variables, the flags.
+"""The layers that settings come from, nearest last: the file, a context, the variables, the flags.
 
 Each value keeps its origin, so that what is said about it can say where it stands.
 """
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FILE_NAME: Final = "ee.toml"
 FILE_VARIABLE: Final = "EE_CONFIG"
+CONTEXT_VARIABLE: Final = "EE_CONTEXT"
 _BROKEN_AT: Final = re.compile(r"\(at line (\d+), column (\d+)\)")  # how tomllib says it
 
 
@@ -32,14 +33,22 @@ class Origin:
     name: str  # the file's path, the variable's or the flag's name
     file: str = ""
     places: Mapping[Key, Places] = field(default_factory=dict)
+    within: Key = ()  # the table of the file that the keys stand in, as ("contexts", "lab")
 
-    def find_place(self, key: Key, *, of_value: bool) -> Place | None:
+    def find_place(self, key: Key, *, of_value: bool = False) -> Place | None:
         """Return where a key or its value stands, else the nearest section above; None when nobody knows."""
-        for length in range(len(key), 0, -1):
-            found = self.places.get(key[:length])
+        path = (*self.within, *key)
+        for length in range(len(path), 0, -1):
+            found = self.places.get(path[:length])
             if found is not None:
-                return found.value if of_value and length == len(key) else found.key
+                return found.value if of_value and length == len(path) else found.key
         return None
+
+    def to_text(self, key: Key, *, of_value: bool = False) -> str:
+        """Say where a key of this origin stands."""
+        place = self.find_place(key, of_value=of_value)
+        where = f"{self.name}:{place.line}:{place.column}" if place is not None else self.name
+        return f"{where}: context {self.within[1]!r}" if self.within else where
 
 
 class Found(NamedTuple):
@@ -62,25 +71,38 @@ def find_file(file: Path | None, variables: Mapping[str, str]) -> Path | None:
     return usual if usual.is_file() else None
 
 
-def read_file(path: Path | None) -> Layer:
-    """Read a file of settings.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A TOML file that was read; without a file, an empty one."""
+
+    file: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[Key, Places] = field(default_factory=dict)
+
+    def layer_of(self, *within: str, without: str = "") -> Layer:
+        """Return the settings in the file, or in one of its tables."""
+        table: Any = self.content
+        for part in within:
+            table = table[part]
+        origin = Origin(self.file, self.file, self.places, within)
+        kept = {key: value for key, value in table.items() if key != without}
+        return {key: Found(value, origin) for key, value in _flatten(kept)}
+
+    def fault(self, key: Key, text: str) -> ConfigError:
+        """Return an error about a key of the file."""
+        origin = Origin(self.file, self.file, self.places)
+        line, column = origin.find_place(key) or (0, 0)
+        return ConfigError(f"{origin.to_text(key)}: {text}", file=self.file, line=line, column=column)
+
+
+def read_document(path: Path | None) -> Document:
+    """Read a TOML file.
 
     Raises:
         ConfigError: It cannot be read.
     """
     if path is None:
-        return {}
-    content, places = read_toml(path)
-    origin = Origin(str(path), str(path), places)
-    return {key: Found(value, origin) for key, value in _flatten(content)}
-
-
-def read_toml(path: Path) -> tuple[dict[str, Any], dict[Key, Places]]:
-    """Read a TOML file, and where its keys stand.
-
-    Raises:
-        ConfigError: It cannot be read.
-    """
+        return Document()
     try:
         text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
@@ -92,7 +114,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], dict[Key, Places]]:
         raise ConfigError(
             f"{path} is no TOML file: {error}", file=str(path), line=line, column=column
         ) from error
-    return content, find_places(text, content)
+    return Document(str(path), content, find_places(text, content))
 
 
 def _flatten(content: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
@@ -115,7 +137,7 @@ def read_variables(variables: Mapping[str, str]) -> Layer:
     """
     layer = {}
     for name in sorted(variables):
-        if name.startswith(PREFIX) and name != FILE_VARIABLE:
+        if name.startswith(PREFIX) and name not in {FILE_VARIABLE, CONTEXT_VARIABLE}:
             key = _key_of(name)
             if key:
                 layer[key] = Found(_from_text(key, variables[name]), Origin(name))

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ee_core.config.contexts import SECTION, read_chosen
 from ee_core.config.layers import (
     Layer,
     find_file,
     merge,
     nearest,
     nest,
-    read_file,
+    read_document,
     read_flags,
     read_variables,
 )
@@ -32,6 +33,7 @@ def load_settings(
     *,
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    context: str | None = None,
 ) -> Settings:
     """Read all settings.
 
@@ -40,19 +42,46 @@ def load_settings(
         file: The configuration file; without it the one that ``EE_CONFIG`` names, else ``ee.toml`` in the current
             folder if there is one.
         environ: The process's own when None.
+        context: The named context that is chosen; empty: none; without it the one that ``EE_CONTEXT`` names, else the
+            one that `eectl context use` has noted.
 
     Raises:
         ConfigError: A file cannot be read, a key is not known, or a value does not fit; the message names where it
             stands and the nearest valid key.
     """
+    return check(read_layers(flags, file=file, environ=environ, context=context))
+
+
+def read_layers(
+    flags: Mapping[str, Any] | None,
+    *,
+    file: Path | None,
+    environ: Mapping[str, str] | None,
+    context: str | None,
+) -> Layer:
+    """Read what is set, each value with its origin; takes what `load_settings` takes.
+
+    Raises:
+        ConfigError: A file cannot be read, or a name is misspelt.
+    """
     variables = os.environ if environ is None else environ
-    found = merge(
+    document = read_document(find_file(file, variables))
+    return merge(
         [
-            read_file(find_file(file, variables)),
+            document.layer_of(without=SECTION),
+            read_chosen(document, context, variables),
             read_variables(variables),
             read_flags(flags or {}),
         ]
     )
+
+
+def check(found: Layer) -> Settings:
+    """Make settings of what is set.
+
+    Raises:
+        ConfigError: A key is not known, or a value does not fit.
+    """
     try:
         return Settings.model_validate(nest(found))
     except ValidationError as error:
@@ -60,13 +89,15 @@ def load_settings(
         raise _together(faults) from None  # pydantic's text says the same, less clearly
 
 
-def find_output(*, file: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
+def find_output(
+    *, file: Path | None = None, environ: Mapping[str, str] | None = None, context: str | None = None
+) -> str:
     """Return the setting `output` alone: what is said about wrong settings must take some form, too."""
     found = (os.environ if environ is None else environ).get(f"{PREFIX}OUTPUT")
     if found is not None:
         return found
     try:
-        return load_settings(file=file, environ=environ).output
+        return load_settings(file=file, environ=environ, context=context).output
     except ConfigError:
         return str(Settings.model_fields["output"].default)
 
@@ -79,12 +110,10 @@ def _explain(item: ErrorDetails, found: Layer) -> ConfigError:
     )
     is_unknown = item["type"] == "extra_forbidden"
     place = origin.find_place(key, of_value=not is_unknown) if origin is not None else None
-    where = origin.name if origin is not None else "settings"
-    if place is not None:
-        where += f":{place.line}:{place.column}"
+    where = origin.to_text(key, of_value=not is_unknown) if origin is not None else "settings"
     dotted = ".".join(key)
     if is_unknown:
-        text = f"{where}: unknown key {dotted!r}{nearest(dotted, [doc.key for doc in list_settings()])}"
+        text = f"{where}: unknown key {dotted!r}{nearest(dotted, [*(doc.key for doc in list_settings()), SECTION])}"
     else:
         text = f"{where}: {dotted}: {item['msg'][:1].lower()}{item['msg'][1:]}, got {item['input']!r}"
     if origin is None or place is None:
