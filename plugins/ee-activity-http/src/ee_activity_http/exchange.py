@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from ee_activity_http.parameters import to_query
 from ee_core.errors import PermanentActivityError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ async def exchange(
         httpx.TransportError: The network failed.
     """
     try:
-        url = _parse_url(request.url)
+        url = _with_query(_parse_url(request.url), to_query(request.query))
     except (httpx.InvalidURL, ValueError) as error:
         raise PermanentActivityError(f"url: {error}", code="bad_input") from error
     # the transport alone: a client would add headers and cookies of its own, and log the URL with its query
@@ -140,6 +141,12 @@ def _parse_url(text: str) -> httpx.URL:
     if url.userinfo:
         raise ValueError("a user or password does not belong there; use a header")
     return url
+
+
+def _with_query(url: httpx.URL, query: str) -> httpx.URL:
+    """Add to a URL's query, what it has left as it is."""
+    parts = [part for part in (url.query.decode("ascii"), query) if part]
+    return url.copy_with(query="&".join(parts).encode("ascii")) if query else url
 
 
 def _host(url: httpx.URL) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -16,7 +16,11 @@ from pydantic import (
     model_validator,
 )
 
+from ee_activity_http.parameters import Parameters, to_form, to_query
 from ee_core.errors import PermanentActivityError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -26,22 +30,47 @@ IDEMPOTENT: Final = SAFE | {"PUT", "DELETE"}
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BAD_VALUE: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_MEDIA_TYPE: Final = r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *;[\x20-\x7e]*)?$"
 _OURS: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive"}
 )
 
 
+_NO_TWO_BODIES: Final[dict[str, Any]] = {
+    "json": {"properties": {"text": {"type": "null"}}},
+    "form": {"properties": {"json": False, "text": {"type": "null"}, "content_type": False}},
+    "content_type": {"anyOf": [{"required": ["json"]}, {"required": ["text"]}]},
+}
+
+
+def _either_case(words: Iterable[str]) -> str:
+    """Return a pattern for words in any case, without the flag that JSON Schema does not have."""
+    texts = (
+        "".join(f"[{letter.upper()}{letter.lower()}]" if letter.isalpha() else letter for letter in word)
+        for word in words
+    )
+    return f"^({'|'.join(texts)})$"
+
+
 def _in_any_case(schema: dict[str, Any]) -> None:
     """Let the schema take what is taken; an editor proposes the words as they are usually written."""
     words = schema.pop("enum")
-    either_case = ("".join(f"[{letter}{letter.lower()}]" for letter in word) for word in words)
-    schema["anyOf"] = [{"enum": words}, {"pattern": f"^({'|'.join(either_case)})$"}]
+    schema["anyOf"] = [{"enum": words}, {"pattern": _either_case(words)}]
+
+
+_HEADERS_SCHEMA: Final[dict[str, Any]] = {
+    "propertyNames": {"pattern": f"^{_TOKEN.pattern}$", "not": {"pattern": _either_case(sorted(_OURS))}},
+    "additionalProperties": {"type": "string", "pattern": r"^[\t\x20-\x7e\x80-\xff]*$"},
+}
 
 
 class HttpInput(BaseModel):
     """One request."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # strict: what an expression gives is held against the very types that the schema promises
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, json_schema_extra={"dependentSchemas": _NO_TWO_BODIES}
+    )
 
     method: Annotated[
         Method, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
@@ -50,10 +79,30 @@ class HttpInput(BaseModel):
         description="Written as it is, it says what a repetition may do.",
         json_schema_extra=_in_any_case,
     )
-    url: str = Field(max_length=8000, description="`http` or `https`; no user or password in it.")
-    headers: dict[str, str] = Field(default={}, description="Names in any case.")
+    url: str = Field(
+        max_length=8000,
+        description="`http` or `https`; no user or password in it.",
+        json_schema_extra={"pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+([/?#]|$)"},
+    )
+    query: Parameters = Field(
+        default={},
+        description="Added to the URL's own query: a list repeats its name, null leaves it out.",
+    )
+    headers: dict[str, str] = Field(
+        default={}, description="Names in any case.", json_schema_extra=_HEADERS_SCHEMA
+    )
     json_body: Any = Field(default=None, alias="json", description="Body, written as JSON.")
     text: str | None = Field(default=None, description="Body, as it is, in UTF-8; not together with `json`.")
+    form: Parameters = Field(
+        default={},
+        description="Body, as a form of a web page: a list repeats its name, null leaves it out; not together with"
+        " `json` or `text`.",
+    )
+    content_type: str = Field(
+        default="",
+        pattern=_MEDIA_TYPE,
+        description="Media type of `json` or `text`, when it is not application/json or text/plain.",
+    )
     timeout_s: float | None = Field(
         default=None, gt=0, description="Seconds for everything: connecting, redirects, the answer."
     )
@@ -73,8 +122,16 @@ class HttpInput(BaseModel):
 
     @model_validator(mode="after")
     def _check_body(self) -> Self:
-        if "json_body" in self.model_fields_set and self.text is not None:
+        has_text = self.text is not None
+        if "json_body" in self.model_fields_set and has_text:
             raise ValueError("json and text are two bodies; give one")
+        if "form" in self.model_fields_set and ("json_body" in self.model_fields_set or has_text):
+            raise ValueError("form is a body, and so are json and text; give one")
+        may_say_type = not self.model_fields_set.isdisjoint({"json_body", "text"})
+        if self.content_type and ("form" in self.model_fields_set or not may_say_type):
+            raise ValueError("content_type goes with json or text; a form has its own")
+        self.to_body()  # what cannot be written is the author's fault, and known before anything is sent
+        to_query(self.query)
         return self
 
     @property
@@ -86,9 +143,11 @@ class HttpInput(BaseModel):
         """Return the body and its media type; None and "" without one."""
         if "json_body" in self.model_fields_set:
             text = json.dumps(self.json_body, ensure_ascii=False, allow_nan=False)
-            return text.encode(), "application/json"
+            return text.encode(), self.content_type or "application/json"
+        if "form" in self.model_fields_set:
+            return to_form(self.form), "application/x-www-form-urlencoded"
         if self.text is not None:
-            return self.text.encode(), "text/plain; charset=utf-8"
+            return self.text.encode(), self.content_type or "text/plain; charset=utf-8"
         return None, ""
 
 
