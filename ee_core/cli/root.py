@@ -31,6 +31,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "bot": "ee_core.cli.bot:bot",
     "engine": "ee_core.cli.engine:engine",
     "plugin": "ee_core.cli.plugin:plugin",
+    "config": "ee_core.cli.config:config",
     "context": "ee_core.cli.context:context",
     "completion": "ee_core.cli.completion:completion",
     "explain": "ee_core.cli.explain:explain",

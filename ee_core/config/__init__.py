@@ -9,7 +9,8 @@ A plugin's keys belong to the plugin they were written for: when a flag or varia
 the file's other keys of that section do not count.
 
 Inside: `schema` names all settings, `layers` reads where values come from, `places` finds them in a file's text,
-`contexts` chooses among named sets of them, `loading` puts them together, and `secrets` says what may be shown.
+`contexts` chooses among named sets of them, `loading` puts them together, `effective` tells what came of it, and
+`secrets` says what may be shown.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ee_core.config.contexts import (
     list_contexts,
     unknown_context,
 )
+from ee_core.config.effective import Effective, list_effective
 from ee_core.config.layers import FILE_NAME, FILE_VARIABLE
 from ee_core.config.loading import find_output, load_settings
 from ee_core.config.schema import (
@@ -49,6 +51,7 @@ __all__ = [
     "Choice",
     "Context",
     "DriverSettings",
+    "Effective",
     "EngineSettings",
     "JournalSettings",
     "LockSettings",
@@ -60,6 +63,7 @@ __all__ = [
     "find_output",
     "find_user_folder",
     "list_contexts",
+    "list_effective",
     "list_settings",
     "load_settings",
     "redact",
