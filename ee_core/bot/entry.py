@@ -73,6 +73,24 @@ def digest_of(request: ActivityRequest) -> str:
     return f"{request.activity}:{wanted}"
 
 
+def least_size(value: Any, limit: int) -> int:
+    """Return how many bytes a value has as JSON at least; counts no further than just over the limit, and copies nothing."""
+    least, left = 0, [value]
+    seen: set[int] = set()  # containers: one that holds itself is found by who writes it as JSON
+    while left and least <= limit:
+        one = left.pop()
+        if isinstance(one, str):
+            least += len(one) + 2
+        elif not isinstance(one, dict | list | tuple):
+            least += 1
+        elif id(one) not in seen:
+            seen.add(id(one))
+            least += len(one) + 1
+            if least <= limit:
+                left += [*one, *one.values()] if isinstance(one, dict) else one
+    return least
+
+
 def plain_size(value: Any) -> tuple[Any, int]:
     """Return a value as plain JSON, detached from what it was made of, and its size in bytes of UTF-8.
 

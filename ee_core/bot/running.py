@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ee_core.bot.entry import plain_size
+from ee_core.bot.entry import least_size, plain_size
 from ee_core.errors import (
     ActivityError,
     AttemptStoppedError,
@@ -128,17 +128,18 @@ class Attempt:
         return _failed("error", str(error) or "the activity raised an error without a text")
 
     def _result(self, value: Any) -> Outcome:
-        name = self._activity.name
+        name, limit = self._activity.name, self._max_output_bytes
+        least = least_size(
+            value, limit
+        )  # first: the JSON of something huge would be as huge, and more than once
+        if least > limit:
+            return _too_large(name, f"at least {least}", limit)
         try:
             output, size = plain_size(value)
         except ValueError as error:
             return _failed("bad_output", f"the output of {name!r} is not plain JSON: {error}")
-        if size > self._max_output_bytes:
-            return _failed(
-                "output_too_large",
-                f"the output of {name!r} has {size} bytes, the limit is {self._max_output_bytes};"
-                " send large values by reference (a path or an object name)",
-            )
+        if size > limit:
+            return _too_large(name, str(size), limit)
         return Outcome("succeeded", output=output)
 
 
@@ -153,6 +154,14 @@ def _advised(error: ActivityError) -> Outcome:
         if error.retry_after_s is not None:
             after_ms = max(0, math.ceil(error.retry_after_s * 1000))
     return _failed(error.error_code, error.text, retryable=retryable, retry_after_ms=after_ms)
+
+
+def _too_large(name: str, size: str, limit: int) -> Outcome:
+    return _failed(
+        "output_too_large",
+        f"the output of {name!r} has {size} bytes, the limit is {limit};"
+        " send large values by reference (a path or an object name)",
+    )
 
 
 def _failed(

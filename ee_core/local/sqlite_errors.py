@@ -10,15 +10,20 @@ from ee_core.errors import JournalCorruptError, JournalUnavailableError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_CAUSES: Final = {
-    sqlite3.SQLITE_BUSY: "another process holds it locked",
-    sqlite3.SQLITE_LOCKED: "another process holds it locked",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened, or the files beside it cannot",
-    sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_IOERR: "the disk does not read or write",
-    sqlite3.SQLITE_NOMEM: "there is no memory left",
-    sqlite3.SQLITE_PERM: "permission is denied",
-    sqlite3.SQLITE_READONLY: "it is read-only",
+_LOCKED: Final = ("another process holds it locked", "end that process, or wait for it")
+_CLOSED: Final = "make the disk writable, and let this user write the file and its folder"
+_CAUSES: Final = {  # and what cures them
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened, or the files beside it cannot", _CLOSED),
+    sqlite3.SQLITE_FULL: ("the disk is full", "make room"),
+    sqlite3.SQLITE_IOERR: (
+        "the disk does not read or write",
+        "look at the disk, and make room if it is full",
+    ),
+    sqlite3.SQLITE_NOMEM: ("there is no memory left", "end what takes it"),
+    sqlite3.SQLITE_PERM: ("permission is denied", _CLOSED),
+    sqlite3.SQLITE_READONLY: ("it is read-only", _CLOSED),
 }
 _DAMAGE: Final = frozenset(
     {
@@ -42,5 +47,5 @@ def translate(error: sqlite3.Error, path: Path) -> JournalUnavailableError | Jou
     # the binding's own complaint about text that is no text has no code: the bytes were changed
     if code in _DAMAGE or "decode to UTF-8" in str(error):
         return JournalCorruptError(f"journal {str(path)!r} is damaged: {error}; restore it from a copy")
-    cause = _CAUSES.get(code, "sqlite refuses")
-    return JournalUnavailableError(f"journal {str(path)!r}: {cause} ({error})")
+    cause, cure = _CAUSES.get(code, ("sqlite refuses", "look at the file and its disk"))
+    return JournalUnavailableError(f"journal {str(path)!r}: {cause} ({error}); {cure}")

@@ -174,7 +174,10 @@ def _make_file(path: Path) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise ConfigError(f"journal.path {str(path)!r} cannot be made: {error.strerror}") from error
+        raise ConfigError(
+            f"journal.path {str(path)!r} cannot be made: {error.strerror};"
+            " make its disk and folder writable for this user, or give another path"
+        ) from error
     if os.name == "posix":  # elsewhere a folder cannot be synced, and need not be
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)

@@ -133,6 +133,7 @@ async def test_a_file_that_cannot_grow_loses_nothing_and_goes_on_when_it_can(pat
         stored = [commit.position async for commit in journal.read(0)]
 
     assert "the disk does not read or write" in error
+    assert "make room" in error
     assert before + after == list(range(1, len(before + after) + 1))
     assert stored[: len(before + after)] == before + after
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import tracemalloc
 
 import pytest
 
@@ -34,7 +35,7 @@ def raising(error):
     return act
 
 
-def returning(value):
+def returning(value, limit=100):
     class Plugin:
         name = "t"
         input_schema = output_schema = None
@@ -43,7 +44,7 @@ def returning(value):
             return value
 
     context = Context(job="j", node="n", visit="n#1", attempt=1, idempotency_key="j/n#1")
-    return Attempt(Plugin(), context, None, max_output_bytes=100)
+    return Attempt(Plugin(), context, None, max_output_bytes=limit)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ async def test_output_nested_too_deeply_fails():
     value: list[object] = []
     for _ in range(100_000):
         value = [value]
-    outcome = await returning(value).carry_out()
+    outcome = await returning(value, limit=10**6).carry_out()
 
     assert outcome.error is not None
     assert outcome.error.code == "bad_output"
@@ -106,6 +107,35 @@ async def test_output_over_the_limit_fails_and_names_the_bytes():
     assert outcome.error is not None
     assert outcome.error.code == "output_too_large"
     assert "102 bytes, the limit is 100" in outcome.error.text
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda text: text, lambda text: {"lines": [text, 1]}, lambda text: {text: None}]
+)
+@virtual_time
+async def test_a_huge_output_is_refused_before_it_is_copied(wrap):
+    huge = wrap("x" * 200_000_000)
+    tracemalloc.start()
+    outcome = await returning(huge).carry_out()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert outcome.error is not None
+    assert outcome.error.code == "output_too_large"
+    assert "at least 2000000" in outcome.error.text
+    assert "the limit is 100; send large values by reference" in outcome.error.text
+    assert peak < 10_000_000
+
+
+@virtual_time
+async def test_an_output_that_holds_itself_is_no_json():
+    circle: list[object] = []
+    circle.append(circle)
+
+    outcome = await returning(circle).carry_out()
+
+    assert outcome.error is not None
+    assert outcome.error.code == "bad_output"
 
 
 @virtual_time

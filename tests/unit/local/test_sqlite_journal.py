@@ -209,8 +209,8 @@ async def test_a_commit_that_nobody_waits_for_is_finished_by_close(connect):
 @pytest.mark.parametrize(
     ("hinder", "free", "cause"),
     [
-        ("PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000", "the disk is full"),
-        ("PRAGMA query_only = 1", "PRAGMA query_only = 0", "it is read-only"),
+        ("PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000", "the disk is full .*; make room"),
+        ("PRAGMA query_only = 1", "PRAGMA query_only = 0", "it is read-only .*; make the disk writable"),
     ],
 )
 async def test_a_write_that_failed_succeeds_when_the_cause_is_gone(connect, hinder, free, cause):
