@@ -105,6 +105,13 @@ GOOD = [
     {"timeout_s": 1},
     {"timeout_s": None},
     {"await_response": False},
+    {"await_response": False, "response": "none"},
+    {"await_response": False, "response": None},
+    {"expect": None},
+    {"expect": {"status": 404}},
+    {"expect": {"status": "2xx"}},
+    {"expect": {"status": [200, "3xx"]}},
+    {"response": "json"},
 ]
 BAD = [
     {"url": "ftp://a"},
@@ -135,6 +142,17 @@ BAD = [
     {"timeout_s": "5"},
     {"await_response": "yes"},
     {"body": "a"},
+    {"expect": {}},
+    {"expect": 200},
+    {"expect": {"status": []}},
+    {"expect": {"status": 100}},
+    {"expect": {"status": 600}},
+    {"expect": {"status": "1xx"}},
+    {"expect": {"status": "200"}},
+    {"expect": {"status": [None]}},
+    {"expect": {"status": 200, "body": 1}},
+    {"response": "xml"},
+    {"response": "json", "await_response": False},
 ]
 
 

@@ -15,6 +15,7 @@ import httpx
 
 from ee_activity_http.egress import new_egress
 from ee_activity_http.exchange import Progress, exchange
+from ee_activity_http.expectation import is_success
 from ee_activity_http.request import IDEMPOTENT, HttpInput, literal_method, parse_input
 from ee_activity_http.response import read_body, read_excerpt, to_error, to_output
 from ee_core.contracts.activity import ActivityTraits
@@ -42,7 +43,7 @@ _OUTPUT_SCHEMA: Final[Mapping[str, Any]] = {
             "description": "Null when nobody awaited an answer, and none came.",
         },
         "headers": {"type": "object", "additionalProperties": {"type": "string"}},
-        "body": {"description": "The value of JSON, else text; null when nobody awaited it."},
+        "body": {"description": "The value of JSON, else text; null when nobody asked for it."},
         "body_encoding": {"const": "base64", "description": "Only when the body is no text."},
     },
     "required": ["status", "headers", "body"],
@@ -104,13 +105,18 @@ class HttpActivity:
             yield response
 
     async def _answer(self, request: HttpInput, response: httpx.Response) -> Any:
-        if response.status_code >= 400:
-            excerpt = await read_excerpt(response)
-            is_idempotent = request.method in IDEMPOTENT
-            raise to_error(response, excerpt, is_idempotent=is_idempotent, now_s=self._env.now() / 1_000_000)
-        if not request.await_response:
+        if not is_success(response.status_code, request.expect):
+            raise to_error(
+                response,
+                await read_excerpt(response),
+                expected=request.expect,
+                is_idempotent=request.method in IDEMPOTENT,
+                now_s=self._env.now() / 1_000_000,
+            )
+        if not request.await_response or request.response == "none":
             return {"status": response.status_code, "headers": dict(response.headers), "body": None}
-        return to_output(response, await read_body(response, self._settings.max_response_bytes))
+        body = await read_body(response, self._settings.max_response_bytes)
+        return to_output(response, body, request.response)
 
 
 def _headers(request: HttpInput, key: str) -> dict[str, str]:

@@ -114,6 +114,8 @@ def _redirect(request: HttpInput, url: httpx.URL, response: httpx.Response) -> h
     """Return where a safe request is sent on to; other methods get the redirect as their answer."""
     if response.status_code not in _REDIRECTS or not request.is_safe or "location" not in response.headers:
         return None
+    if request.expect is not None and request.expect.has(response.status_code):
+        return None  # the redirect itself is what the workflow wants to know
     try:
         target = _parse_url(str(url.join(response.headers["location"])))
     except (httpx.InvalidURL, ValueError) as error:

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from ee_activity_http.expectation import Expectation
 from ee_activity_http.parameters import Parameters, to_form, to_query
 from ee_core.errors import PermanentActivityError
 
@@ -36,10 +37,16 @@ _OURS: Final = frozenset(
 )
 
 
-_NO_TWO_BODIES: Final[dict[str, Any]] = {
+_TOGETHER: Final[dict[str, Any]] = {
     "json": {"properties": {"text": {"type": "null"}}},
     "form": {"properties": {"json": False, "text": {"type": "null"}, "content_type": False}},
     "content_type": {"anyOf": [{"required": ["json"]}, {"required": ["text"]}]},
+    "response": {
+        "anyOf": [
+            {"properties": {"response": {"enum": ["none", None]}}},
+            {"properties": {"await_response": {"const": True}}},
+        ]
+    },
 }
 
 
@@ -69,7 +76,7 @@ class HttpInput(BaseModel):
 
     # strict: what an expression gives is held against the very types that the schema promises
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, json_schema_extra={"dependentSchemas": _NO_TWO_BODIES}
+        extra="forbid", frozen=True, strict=True, json_schema_extra={"dependentSchemas": _TOGETHER}
     )
 
     method: Annotated[
@@ -110,6 +117,16 @@ class HttpInput(BaseModel):
         default=True, description="False: it is enough that the request was sent; the output has no body."
     )
 
+    expect: Expectation | None = Field(
+        default=None,
+        description="Which answers are a success; without it those with a status below 400. A redirect that is expected"
+        " is the answer, and not followed.",
+    )
+    response: Literal["json", "text", "none"] | None = Field(
+        default=None,
+        description="What the body must be, and is given as; without it, what it says itself. none: it is not read.",
+    )
+
     @field_validator("headers")
     @classmethod
     def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
@@ -121,7 +138,7 @@ class HttpInput(BaseModel):
         return headers
 
     @model_validator(mode="after")
-    def _check_body(self) -> Self:
+    def _check_together(self) -> Self:
         has_text = self.text is not None
         if "json_body" in self.model_fields_set and has_text:
             raise ValueError("json and text are two bodies; give one")
@@ -130,6 +147,8 @@ class HttpInput(BaseModel):
         may_say_type = not self.model_fields_set.isdisjoint({"json_body", "text"})
         if self.content_type and ("form" in self.model_fields_set or not may_say_type):
             raise ValueError("content_type goes with json or text; a form has its own")
+        if self.response in ("json", "text") and not self.await_response:
+            raise ValueError(f"response is {self.response}, but await_response says that nobody waits for it")
         self.to_body()  # what cannot be written is the author's fault, and known before anything is sent
         to_query(self.query)
         return self

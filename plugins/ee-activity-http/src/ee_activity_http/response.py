@@ -8,11 +8,14 @@ import json
 import zlib
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
 from ee_core.errors import ActivityError, PermanentActivityError, TransientActivityError
+
+if TYPE_CHECKING:
+    from ee_activity_http.expectation import Expectation
 
 MAX_RETRY_AFTER_S: Final = 3600.0
 _EXCERPT_BYTES: Final = 1000
@@ -67,21 +70,45 @@ async def read_excerpt(response: httpx.Response) -> bytes:
     return bytes(raw[:_EXCERPT_BYTES])
 
 
-def to_output(response: httpx.Response, body: bytes) -> dict[str, Any]:
+def to_output(response: httpx.Response, body: bytes, wanted: str | None) -> dict[str, Any]:
     """Return the output: status, headers by lower-case name, and the body.
 
     The body is the value of JSON when the media type says JSON and the bytes are; else text. Bytes that are no text
     are given in base64, and then there is the member ``body_encoding``.
+
+    Args:
+        wanted: ``json`` or ``text``: what the body must be, whatever the media type says.
+
+    Raises:
+        PermanentActivityError: The body is not what is wanted (``bad_response``).
     """
     output: dict[str, Any] = {"status": response.status_code, "headers": dict(response.headers)}
     text = _decode(response, body)
     if text is None:
+        if wanted is not None:
+            raise _unwanted(response, f"is not the {wanted} that is asked for: it is no text")
         return output | {"body": base64.b64encode(body).decode("ascii"), "body_encoding": "base64"}
-    return output | {"body": _parse(text) if _says_json(response) else text}
+    if wanted == "json":
+        try:
+            return output | {"body": _parse(text)}
+        except (ValueError, RecursionError) as error:
+            raise _unwanted(response, f"is not the json that is asked for: {error}") from error
+    if wanted == "text" or not _says_json(response):
+        return output | {"body": text}
+    with suppress(ValueError, RecursionError):  # what only says that it is JSON is text
+        return output | {"body": _parse(text)}
+    return output | {"body": text}
 
 
-def to_error(response: httpx.Response, body: bytes, *, is_idempotent: bool, now_s: float) -> ActivityError:
-    """Return the error of an answer with a status of 400 or more.
+def to_error(
+    response: httpx.Response,
+    body: bytes,
+    *,
+    expected: Expectation | None,
+    is_idempotent: bool,
+    now_s: float,
+) -> ActivityError:
+    """Return the error of an answer that is no success.
 
     With 408, 425, 429 and 503 the server says that it has not done it: try again. With another 5xx it may have done it,
     so for a method that is not idempotent no advice is given, and the node's own `retry` decides.
@@ -92,6 +119,8 @@ def to_error(response: httpx.Response, body: bytes, *, is_idempotent: bool, now_
     )
     excerpt = " ".join(readable.split())[:_EXCERPT_CHARACTERS]
     text = f"the server answered {status} {response.reason_phrase}" + (f": {excerpt}" if excerpt else "")
+    if expected is not None:
+        text += f"; expected was {expected}"
     code = f"http_{status}"
     if status in _NOT_NOW or (status >= 500 and is_idempotent and status not in _NEVER):
         after_s = _retry_after_s(response.headers.get("retry-after", ""), now_s)
@@ -121,15 +150,21 @@ def _says_json(response: httpx.Response) -> bool:
 
 
 def _parse(text: str) -> Any:
-    """Return the value of JSON text that every JSON reader would take; else the text."""
-    try:
-        value = json.loads(text, parse_constant=_refuse)
-        json.dumps(
-            value, ensure_ascii=False, allow_nan=False
-        ).encode()  # a lone surrogate or 1e999 is neither
-    except (ValueError, RecursionError):
-        return text
+    """Return the value of JSON text that every JSON reader would take.
+
+    Raises:
+        ValueError, RecursionError: It is none.
+    """
+    value = json.loads(text, parse_constant=_refuse)
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # a lone surrogate or 1e999 is neither
     return value
+
+
+def _unwanted(response: httpx.Response, what: str) -> PermanentActivityError:
+    kind = response.headers.get("content-type", "of no media type")
+    return PermanentActivityError(
+        f"the body of the answer {response.status_code} ({kind}) {what}", code="bad_response"
+    )
 
 
 def _refuse(name: str) -> Any:
