@@ -79,13 +79,21 @@ async def check_journal(journal: Journal, partition: int = 0) -> Findings:
     return reading.found
 
 
+@dataclass(frozen=True, slots=True)
+class _Over:
+    """What is kept of a job that is over: most get no more records, and need no more room than this."""
+
+    summary: JobSummary
+    next_index: int
+
+
 class _Reading:
     """The jobs as they grow, while their records come by."""
 
     def __init__(self, journal: Journal) -> None:
         self.found = Findings()
         self._journal = journal
-        self._jobs: dict[JobId, Job | JobSummary | None] = {}  # None: it cannot be read
+        self._jobs: dict[JobId, Job | _Over | None] = {}  # None: it cannot be read
         self._workflows: dict[WorkflowHash, CompiledWorkflow] = {}
 
     async def take(self, position: int, key: RecordKey, body: bytes) -> None:
@@ -93,19 +101,28 @@ class _Reading:
         if known is None:
             return
         try:
-            if isinstance(known, JobSummary) or known.next_index != key.index:
+            if known.next_index != key.index:
                 raise JournalCorruptError(
                     f"record {key.index} of job {key.job!r} is not the next one", job=key.job
                 )
-            await self._apply(known, body)
+            job = await self._recall(key) if isinstance(known, _Over) else known
+            await self._apply(job, body)
         except NewerVersionError:
             raise
         except EngineError as error:
             self._jobs[key.job] = None
             self.found.damage.append(Damage(str(error), position, key.job))
         else:
-            if not known.is_open:
-                self._jobs[key.job] = summarize(known)  # most are over, and need no more room than this
+            self._jobs[key.job] = job if job.is_open else _Over(summarize(job), job.next_index)
+
+    async def _recall(self, key: RecordKey) -> Job:
+        """Rebuild a job that was over before a record: a bot's late word is kept all the same."""
+        job = Job.blank(key.job)
+        async for body in self._journal.history(key.job):
+            if job.next_index == key.index:
+                break
+            await self._apply(job, body)
+        return job
 
     async def _apply(self, job: Job, body: bytes) -> None:
         record = decode_record(body)
@@ -127,7 +144,7 @@ class _Reading:
             if known is None:
                 self.found.summaries.append(row or _unreadable(job))
                 continue
-            wanted = summarize(known) if isinstance(known, Job) else known
+            wanted = summarize(known) if isinstance(known, Job) else known.summary
             self.found.summaries.append(wanted)
             self.found.open += wanted.open
             if row is not None and row != wanted:

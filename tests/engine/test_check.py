@@ -169,3 +169,22 @@ async def test_a_journal_of_a_newer_engine_is_no_damage(world, history):
 
         with pytest.raises(NewerVersionError):
             await look(store)
+
+
+@virtual_time
+async def test_a_bots_late_word_after_its_job_was_over_is_no_damage(world, flow, work, end):
+    async with world(drain_timeout_s=3) as w:
+        bot = await w.puppet()
+        await w.submit(flow(a=work(), end=end), "cancelled")
+        request = await bot.request()
+        await bot.answer(request, "accepted")
+        await w.cancel("cancelled")
+        await w.awaiting("cancelled", "BotQuarantined")
+        assert not w.summary("cancelled").open
+        await bot.answer(request, "succeeded")
+        await w.awaiting("cancelled", "LateResponse")
+
+        found = await look(w.store)
+
+        assert found.damage == []
+        assert [row.outcome for row in found.summaries] == ["cancelled"]
