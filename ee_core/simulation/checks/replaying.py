@@ -30,7 +30,7 @@ _SHARE: Final = (
 )
 
 
-class _Unused:
+class Unused:
     """A program that a replay never runs: what was evaluated is in the records."""
 
     references: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ def _workflow(
     if name not in compiled:
         programs: dict[str, Program] = {}
         compiled[name] = compile_workflow(
-            reading.history.workflows[name], name, lambda source: programs.setdefault(source, _Unused(source))
+            reading.history.workflows[name], name, lambda source: programs.setdefault(source, Unused(source))
         )
     return compiled[name]
 
