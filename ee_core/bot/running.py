@@ -129,9 +129,7 @@ class Attempt:
 
     def _result(self, value: Any) -> Outcome:
         name, limit = self._activity.name, self._max_output_bytes
-        least = least_size(
-            value, limit
-        )  # first: the JSON of something huge would be as huge, and more than once
+        least = least_size(value, limit)  # first: JSON of something huge is as huge, and is made three times
         if least > limit:
             return _too_large(name, f"at least {least}", limit)
         try:
