@@ -31,6 +31,7 @@ async def follow(
     *,
     timeout_s: float | None = None,
     stay: bool = False,
+    look: Callable[[dict[str, Any]], None] | None = None,
 ) -> Exit:
     """Show each event of a job from its first, until it is over.
 
@@ -38,6 +39,7 @@ async def follow(
         show: Called with the instant and the event.
         timeout_s: Stop looking after this; the job goes on.
         stay: Go on looking when only a person can move the job.
+        look: Called with the job as a whole, after the events that were new.
 
     Raises:
         NotFoundError: No such job.
@@ -50,7 +52,7 @@ async def follow(
         stack.callback(listener.cancel)
         try:
             async with asyncio.timeout(timeout_s):
-                return await _look(client, job, show, woken, stay=stay)
+                return await _look(client, job, show, woken, stay=stay, look=look)
         except TimeoutError:
             return Exit.TIMED_OUT
 
@@ -61,7 +63,13 @@ async def _wake(events: AsyncIterator[JobEvent], woken: asyncio.Event) -> None:
 
 
 async def _look(
-    client: Client, job: str, show: Callable[[str, dict[str, Any]], None], woken: asyncio.Event, *, stay: bool
+    client: Client,
+    job: str,
+    show: Callable[[str, dict[str, Any]], None],
+    woken: asyncio.Event,
+    *,
+    stay: bool,
+    look: Callable[[dict[str, Any]], None] | None,
 ) -> Exit:
     after = -1
     while True:
@@ -73,6 +81,8 @@ async def _look(
             after = record["index"]
             for event in record["events"]:
                 show(record["at"], with_names(event, names))
+        if look is not None:
+            look(shown)
         if shown["status"] == "Finished":
             return BY_OUTCOME[shown["outcome"]]
         if not stay and is_stuck(shown):

@@ -9,7 +9,7 @@ import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
-from ee_core.cli.lines import to_line
+from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
@@ -66,7 +66,9 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
             if reply.status != "accepted":
                 say(f"job {reply.job}: {reply.status}")
             if options["watch"]:
-                return await _follow(client, job, timeout_s=None, stay=False)
+                return await _follow(
+                    client, job, timeout_s=None, stay=False, is_for_people=output.is_for_people
+                )
         return Exit.OK
 
     return run_async(send())
@@ -144,9 +146,7 @@ def _print_job(shown: dict[str, Any], output: Output) -> None:
         put(f"\nwaiting: {wait['text']}")
     for incident in shown["incidents"]:
         put(f"\nINCIDENT {incident['incident']}  {incident['kind']}: {incident['text']}")
-        put(
-            f"answer:  eectl job resolve {shown['job']} {incident['incident']} {'|'.join(incident['choices'])}"
-        )
+        put(f"answer:  {to_answer(shown['job'], incident)}")
 
 
 @job.command()
@@ -344,15 +344,20 @@ def _ask(context: click.Context, options: dict[str, Any], question: Any) -> Any:
     return answers[0]
 
 
-async def _follow(client: Any, job_id: str, *, timeout_s: float | None, stay: bool) -> Exit:
-    from ee_core.cli.follow import follow
+async def _follow(
+    client: Any, job_id: str, *, timeout_s: float | None, stay: bool, is_for_people: bool = True
+) -> Exit:
+    from ee_core.cli.watching import watch_job
 
-    def print_event(at: str, event: dict[str, Any]) -> None:
-        line = to_line(at, event)
-        if line is not None:
-            put(line)
-
-    code = await follow(client, job_id, print_event, timeout_s=timeout_s, stay=stay)
+    code = await watch_job(
+        client,
+        job_id,
+        put,
+        answer=lambda incident: to_answer(job_id, incident),
+        is_for_people=is_for_people,
+        timeout_s=timeout_s,
+        stay=stay,
+    )
     if code is Exit.TIMED_OUT:
         say(f"time is up; job {job_id} goes on")
     if code is Exit.INCIDENT:

@@ -34,6 +34,11 @@ def to_line(at: str, event: dict[str, Any]) -> str | None:
     return f"{clock}  {text}"
 
 
+def to_answer(job: str, incident: Mapping[str, Any]) -> str:
+    """Return the command that answers an incident."""
+    return f"eectl job resolve {job} {incident['incident']} {'|'.join(incident['choices'])}"
+
+
 def _plain(event: dict[str, Any]) -> str:
     rest = ", ".join(f"{key}={value}" for key, value in event.items() if key != "e")
     return f"{event['e']} {rest}"

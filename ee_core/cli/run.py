@@ -11,12 +11,14 @@ import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
-from ee_core.cli.lines import to_line
+from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.session import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ee_core.cli.files import WorkflowFile
     from ee_core.client import Client
     from ee_core.config import Settings
@@ -144,7 +146,7 @@ async def _run(settings: Settings, file: str, options: dict[str, Any]) -> int:
         say(f"engine here, {options['broker']} broker, {len(names)} bots, {kept}")
         client = Client(parts.broker, parts.subjects, env=parts.env)
         job = await _resume_or_start(engine, client, loaded, options)
-        return await engine.until_stopped(_watch(client, job, options))
+        return await engine.until_stopped(_watch(client, job, options, settings.namespace))
 
 
 async def _resume_or_start(
@@ -167,18 +169,26 @@ async def _resume_or_start(
     return str(reply.job)
 
 
-async def _watch(client: Client, job: str, options: dict[str, Any]) -> int:
-    from ee_core.cli.follow import follow
+async def _watch(client: Client, job: str, options: dict[str, Any], namespace: str) -> int:
+    from ee_core.cli.watching import watch_job
     from ee_core.messages.jobs import QueryJobs
 
     output: Output = options["output"]
 
-    def show(at: str, event: dict[str, Any]) -> None:
-        line = to_line(at, event)
-        if line is not None:
-            (put if output.is_for_people else say)(line)
+    def answer(incident: Mapping[str, Any]) -> str | None:
+        # a broker in memory is reached by this process alone
+        more = f" --namespace {namespace}" if options["broker"] == "nats" else ""
+        return to_answer(job, incident) + more if more else None
 
-    exit_code = await follow(client, job, show, timeout_s=options["timeout_s"], stay=options["stay"])
+    exit_code = await watch_job(
+        client,
+        job,
+        put if output.is_for_people else say,
+        answer=answer,
+        is_for_people=output.is_for_people,
+        timeout_s=options["timeout_s"],
+        stay=options["stay"],
+    )
     if not output.is_for_people:
         shown = await client.query(QueryJobs(what="job", job=job))
         output.record(shown, lambda: None, names=[job])
