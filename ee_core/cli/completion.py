@@ -1,4 +1,4 @@
-"""`eectl completion`: the script that lets a shell complete commands, options and files."""
+"""`eectl completion`: the script that lets a shell complete commands, options, files and names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ VARIABLE: Final = "_EECTL_COMPLETE"  # by it the script asks this program; click
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    r"""Print the script that lets a SHELL complete commands, options and files.
+    r"""Print the script that lets a SHELL complete commands, options, files and names.
+
+    The names of jobs, bots and activity types come from the running engine, which gets a second to answer.
 
     \b
     For this shell:  eval "$(eectl completion bash)"

@@ -18,6 +18,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from click.shell_completion import CompletionItem
+
 _COMMANDS: Final[Mapping[str, str]] = {
     "init": "ee_core.cli.init:init",
     "run": "ee_core.cli.run:run",
@@ -54,7 +56,17 @@ class _Lazy(click.Group):
             return open_command(cmd_name, ctx.params.get("config"), ctx.params.get("context"))
         module, attribute = _COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        if ctx.resilient_parsing:  # a shell completes
+            from ee_core.cli.candidates import offer_names
+
+            offer_names(command, cmd_name)
         return command
+
+
+def _offer_contexts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ee_core.cli.candidates import Name, list_contexts
+
+    return Name(list_contexts).shell_complete(ctx, param, incomplete)
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,6 +79,7 @@ class _Lazy(click.Group):
 @click.option(
     "--context",
     metavar="NAME",
+    shell_complete=_offer_contexts,
     help="Use the settings of [contexts.NAME]; without it EE_CONTEXT, else what `eectl context use` has noted.",
 )
 @click.option("-v", "--verbose", count=True, help="Say more: -v what the engine does, -vv everything.")
