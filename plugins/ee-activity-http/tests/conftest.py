@@ -120,6 +120,45 @@ class Server:
         writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
 
 
+@dataclass
+class Proxy(Server):
+    """Answers what it is asked for without TLS by itself, and opens tunnels to one server, whatever name is said."""
+
+    tunnel_to: int = 0
+    refusal: int = 0
+
+    async def _answer(
+        self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if self.refusal:
+            self._write(writer, self.refusal, b"", {})
+            await writer.drain()
+        elif request.method == "CONNECT":
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            there, to = await asyncio.open_connection("127.0.0.1", self.tunnel_to)
+            await asyncio.gather(_pump(reader, to), _pump(there, writer))
+        else:
+            await super()._answer(request, reader, writer)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[Proxy]:
+    made = Proxy()
+    listening = await asyncio.start_server(made.handle, "127.0.0.1", 0)
+    made.port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        yield made
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()

@@ -124,6 +124,7 @@ BAD = [
     {"headers": {"HOST": "c"}},
     {"headers": {"Content-Length": "1"}},
     {"headers": {"a": "b\nc"}},
+    {"headers": {"Proxy-Authorization": "Basic YTpi"}},
     {"headers": {"a": 1}},
     {"query": {"a": {}}},
     {"query": {"a": [None]}},

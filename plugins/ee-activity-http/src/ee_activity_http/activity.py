@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from ee_activity_http.egress import new_egress
-from ee_activity_http.exchange import Progress, exchange
+from ee_activity_http.exchange import Outlet, Progress, exchange
 from ee_activity_http.expectation import is_success
 from ee_activity_http.request import IDEMPOTENT, HttpInput, literal_method, parse_input
 from ee_activity_http.response import read_body, read_excerpt, to_error, to_output
@@ -101,7 +101,8 @@ class HttpActivity:
         if self._trust is None:
             self._trust = await asyncio.to_thread(_read_trust, self._settings.ca_file)
         headers = _headers(request, context.idempotency_key)
-        async with exchange(request, headers, self._egress, self._trust, progress) as response:
+        outlet = Outlet(self._egress, self._trust, self._settings.proxy)
+        async with exchange(request, headers, outlet, progress) as response:
             yield response
 
     async def _answer(self, request: HttpInput, response: httpx.Response) -> Any:
@@ -151,6 +152,8 @@ def _broken_off(request: HttpInput, progress: Progress, error: httpx.TransportEr
     if _is_untrusted(error):
         return PermanentActivityError(f"the server is not who it should be: {what}", code="tls")
     code = "disconnected" if progress.began else "connect"
+    if isinstance(error, httpx.ProxyError):
+        code = "proxy"
     return _unknown(request, progress, code, what)
 
 

@@ -25,6 +25,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NAME: Final = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _MAX_PORT: Final = 65_535
+# A host that ends so is an address to many readers, whether or not we can read it. Source: WHATWG URL, "ends in a number"
+_ENDS_IN_NUMBER: Final = re.compile(r"(^|\.)([0-9]+|0x[0-9a-f]*)$")
+# Source: RFC 6761, RFC 6762, RFC 8375; ICANN resolution 2024.07.29.06
+_PRIVATE_NAMES: Final = (".localhost", ".local", ".home.arpa", ".internal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,14 @@ class Rule:
             return False
         if self.network is not None:
             return address in self.network
-        is_named = host.endswith(self.name) if self.name.startswith(".") else host == self.name
         # whoever runs a name could point it at a cloud's metadata service: such places must be named by address
-        return is_named and not _is_special(address)
+        return self.names(host, port) and not _is_special(address)
+
+    def names(self, host: str, port: int) -> bool:
+        """Say whether the entry has a name, and it covers a host, wherever that is."""
+        if self.network is not None or self.port not in (None, port):
+            return False
+        return host.endswith(self.name) if self.name.startswith(".") else host == self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +78,27 @@ class Egress:
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
             if not self.allows(host, port, address):
-                raise PermanentActivityError(
-                    f"{host}:{port} is at {address}, which may not be reached from here; whoever runs this process may "
-                    f"put an entry for it into activities.http.allow",
-                    code="egress",
-                )
+                raise _not_allowed(f"{host}:{port} is at {address}, which")
         return addresses
+
+    def check_proxied(self, host: str, port: int) -> None:
+        """Judge a host that a proxy looks up: an address as ever, a name by itself, for nobody here sees where it is.
+
+        Raises:
+            PermanentActivityError: It may not be reached (code ``egress``), or is neither (``bad_input``).
+        """
+        address = _literal_address(host)
+        if address is not None:
+            if not self.allows(host, port, address):
+                raise _not_allowed(f"{host}:{port} is the address {address}, which")
+            return
+        plain = host.lower().rstrip(".")
+        if not _NAME.fullmatch(plain) or _ENDS_IN_NUMBER.search(plain):
+            raise PermanentActivityError(f"{host!r} is neither a name nor an address", code="bad_input")
+        if any(rule.names(plain, port) for rule in self.rules):
+            return
+        if not self.public or "." not in plain or plain.endswith(_PRIVATE_NAMES):
+            raise _not_allowed(f"{host}:{port}, by a proxy,")
 
     def allows(self, host: str, port: int, address: str) -> bool:
         """Say whether an address may be connected to for a host."""
@@ -128,6 +152,26 @@ def _split_port(text: str) -> tuple[str, int | None]:
     if not re.fullmatch(r":[0-9]{1,5}", rest) or not 0 < int(rest[1:]) <= _MAX_PORT:
         raise ValueError(f"{text!r}: the port must be a number from 1 to {_MAX_PORT}")
     return host, int(rest[1:])
+
+
+def _not_allowed(what: str) -> PermanentActivityError:
+    return PermanentActivityError(
+        f"{what} may not be reached from here; whoever runs this process may put an entry for it into "
+        f"activities.http.allow",
+        code="egress",
+    )
+
+
+def _literal_address(host: str) -> str | None:
+    """Return the address that a host is, however it is written (``127.1``, ``0x7f000001``); None when it is a name."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
+    except (OSError, UnicodeError):
+        return None
 
 
 def _effective(address: Address) -> Address:

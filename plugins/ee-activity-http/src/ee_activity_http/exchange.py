@@ -1,7 +1,7 @@
 """Sends one request to an address that was judged, and follows redirects of safe methods the same way.
 
-The URL that httpx gets holds the address; the header Host and the name that TLS checks are the host's. No proxy, no
-cookie and no password file of the machine takes part.
+The URL that httpx gets holds the address; the header Host and the name that TLS checks are the host's. A proxy gets the
+host instead, and looks it up itself. No cookie and no password file of the machine takes part.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from ee_activity_http.parameters import to_query
+from ee_activity_http.proxy import find_proxy
 from ee_core.errors import PermanentActivityError
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ _KEPT_ABROAD: Final = frozenset({"accept", "accept-language", "accept-encoding",
 _PORTS: Final = {"http": 80, "https": 443}
 
 
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """How requests leave this process; the operator's will."""
+
+    egress: Egress
+    trust: ssl.SSLContext
+    proxy: str | None = None  # as of `find_proxy`
+
+
 @dataclass(slots=True)
 class Progress:
     """How far a request came; what may have happened follows from it."""
@@ -37,9 +47,14 @@ class Progress:
     began: bool = False  # a byte of a request may have left: the server may have acted
     sent: bool = False  # all of it did
     tried: list[str] = field(default_factory=list)  # addresses, for messages
+    _is_for_proxy: bool = False  # what leaves now asks a proxy for a tunnel; the server sees nothing of it
 
-    async def trace(self, event: str, _info: dict[str, Any]) -> None:
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
         """Follow httpcore's events."""
+        if event.endswith(".send_request_headers.started"):
+            self._is_for_proxy = info["request"].method == b"CONNECT"
+        if self._is_for_proxy:
+            return
         if event.endswith(".send_request_headers.started"):
             self.began = True
         elif event.endswith(".send_request_body.complete"):
@@ -49,7 +64,7 @@ class Progress:
 
 @asynccontextmanager
 async def exchange(
-    request: HttpInput, headers: dict[str, str], egress: Egress, trust: ssl.SSLContext, progress: Progress
+    request: HttpInput, headers: dict[str, str], outlet: Outlet, progress: Progress
 ) -> AsyncIterator[httpx.Response]:
     """Send a request and give its answer, the body not yet read.
 
@@ -61,27 +76,47 @@ async def exchange(
         url = _with_query(_parse_url(request.url), to_query(request.query))
     except (httpx.InvalidURL, ValueError) as error:
         raise PermanentActivityError(f"url: {error}", code="bad_input") from error
-    # the transport alone: a client would add headers and cookies of its own, and log the URL with its query
-    async with httpx.AsyncHTTPTransport(verify=trust, trust_env=False) as transport:
-        for _ in range(MAX_REDIRECTS + 1):
-            addresses = await egress.resolve(_host(url), _port(url))
-            response = await _send(transport, request, url, headers, addresses, progress)
-            try:
-                target = _redirect(request, url, response)
-                if target is None:
-                    yield response
-                    return
-            finally:
-                await response.aclose()
-            if (target.scheme, target.host, _port(target)) != (url.scheme, url.host, _port(url)):
-                headers = {name: value for name, value in headers.items() if name in _KEPT_ABROAD}
-            url = target
-        raise PermanentActivityError(
-            f"more than {MAX_REDIRECTS} redirects, the last to {_place(url)}", code="redirects"
-        )
+    for _ in range(MAX_REDIRECTS + 1):
+        async with _send(request, url, headers, outlet, progress) as response:
+            target = _redirect(request, url, response)
+            if target is None:
+                yield response
+                return
+        if (target.scheme, target.host, _port(target)) != (url.scheme, url.host, _port(url)):
+            headers = {name: value for name, value in headers.items() if name in _KEPT_ABROAD}
+        url = target
+    raise PermanentActivityError(
+        f"more than {MAX_REDIRECTS} redirects, the last to {_place(url)}", code="redirects"
+    )
 
 
+@asynccontextmanager
 async def _send(
+    request: HttpInput, url: httpx.URL, headers: dict[str, str], outlet: Outlet, progress: Progress
+) -> AsyncIterator[httpx.Response]:
+    """Send one message, by a proxy or to the first address that takes a connection."""
+    proxy = find_proxy(outlet.proxy, url)
+    through = (
+        httpx.Proxy(proxy, ssl_context=outlet.trust if proxy.scheme == "https" else None) if proxy else None
+    )
+    # the transport alone: a client would add headers and cookies of its own, and log the URL with its query
+    async with httpx.AsyncHTTPTransport(verify=outlet.trust, trust_env=False, proxy=through) as transport:
+        if proxy is not None:
+            outlet.egress.check_proxied(_host(url), _port(url))
+            progress.tried.append(f"the proxy {proxy.host}")
+            # no name for TLS is given: it would be taken for the proxy's
+            message = _message(request, url, url, headers, {"trace": progress.trace})
+            response = await transport.handle_async_request(message)
+        else:
+            addresses = await outlet.egress.resolve(_host(url), _port(url))
+            response = await _send_to_one(transport, request, url, headers, addresses, progress)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+
+async def _send_to_one(
     transport: httpx.AsyncHTTPTransport,
     request: HttpInput,
     url: httpx.URL,
@@ -90,24 +125,30 @@ async def _send(
     progress: Progress,
 ) -> httpx.Response:
     """Send to the first address that takes a connection; nothing has left before that."""
-    body, _ = request.to_body()
+    extensions = {"sni_hostname": _host(url), "trace": progress.trace}
     for place, address in enumerate(addresses, 1):
         progress.tried.append(address)
-        message = httpx.Request(
-            request.method,
-            url.copy_with(host=address),
-            headers={**headers, "host": url.netloc.decode("ascii")},
-            content=body,
-            extensions={"sni_hostname": _host(url), "trace": progress.trace, "timeout": _TIMEOUT},
-        )
         try:
-            response = await transport.handle_async_request(message)
-            response.request = message
-            return response
+            return await transport.handle_async_request(
+                _message(request, url, url.copy_with(host=address), headers, extensions)
+            )
         except (httpx.ConnectError, httpx.ConnectTimeout):
             if place == len(addresses):
                 raise
     raise AssertionError("a host that was resolved has an address")
+
+
+def _message(
+    request: HttpInput, url: httpx.URL, place: httpx.URL, headers: dict[str, str], extensions: dict[str, Any]
+) -> httpx.Request:
+    body, _ = request.to_body()
+    return httpx.Request(
+        request.method,
+        place,
+        headers={**headers, "host": url.netloc.decode("ascii")},
+        content=body,
+        extensions={"timeout": _TIMEOUT, **extensions},
+    )
 
 
 def _redirect(request: HttpInput, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ee_activity_http.egress import parse_rule
+from ee_activity_http.proxy import ENVIRONMENT, parse_proxy
 from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ class HttpSettings(BaseModel):
         default=None, description="File with certificates to trust, in PEM; without it those of `certifi`."
     )
 
+    proxy: str | None = Field(
+        default=None,
+        repr=False,  # it may hold a password
+        description="Proxy for every request, `http://HOST:PORT` or `https://`, user and password in it or not;"
+        " `environment`: what `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say. Without it requests go"
+        " to their places themselves. A proxy looks names up, so that `allow` judges names alone.",
+    )
+
     @field_validator("allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -54,6 +63,13 @@ class HttpSettings(BaseModel):
     def _check(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
             parse_rule(text)
+        return value
+
+    @field_validator("proxy")
+    @classmethod
+    def _check_proxy(cls, value: str | None) -> str | None:
+        if value not in (None, ENVIRONMENT):
+            parse_proxy(value)
         return value
 
 
@@ -71,6 +87,5 @@ def read_settings(section: Mapping[str, Any]) -> HttpSettings:
         if first["type"] == "extra_forbidden":
             known = ", ".join(HttpSettings.model_fields)
             raise ConfigError(f"unknown key {key!r}; known are {known}") from None
-        raise ConfigError(
-            f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}"
-        ) from None
+        got = "" if first["loc"] == ("proxy",) else f", got {first['input']!r}"  # it may hold a password
+        raise ConfigError(f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}{got}") from None
