@@ -6,11 +6,11 @@ hides no other.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ee_core.definitions.diagnostics import did_you_mean
+from ee_core.definitions.durations import parse_duration_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,10 +22,6 @@ CODE_KEY: Final = "EE-W201"  # a key that has no meaning here
 CODE_MISSING: Final = "EE-W202"  # a key that must be there
 CODE_TYPE: Final = "EE-W203"  # a value of another type
 CODE_VALUE: Final = "EE-W204"  # a value that is not one of those allowed
-
-MAX_DURATION_MS: Final = 2**53 - 1
-_DURATION = re.compile(r"(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d{1,3})?)s)?(?:(\d+)ms)?")
-_UNITS_MS = (86_400_000, 3_600_000, 60_000, 1000, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +133,7 @@ class Members:
         if not isinstance(found.value, str):
             wrong_type(self.report, found, key, "a duration", hint)
             return default
-        total = _parse_ms(found.value)
+        total = parse_duration_ms(found.value)
         if total is None:
             self.report.error(
                 CODE_VALUE, found.place, f"{key} is {found.value!r:.40}, which is no duration", hint
@@ -168,14 +164,6 @@ class Members:
             else:
                 wrong_type(self.report, item, f"a member of {key}", "a word", hint)
         return tuple(words)
-
-
-def _parse_ms(text: str) -> int | None:
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        return None
-    total = round(sum(float(part) * unit for part, unit in zip(match.groups("0"), _UNITS_MS, strict=True)))
-    return total if 1 <= total <= MAX_DURATION_MS else None
 
 
 def wrong_type(report: Report, item: Item, key: str, expected: str, hint: str = "") -> None:

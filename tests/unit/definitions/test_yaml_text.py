@@ -7,8 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ee_core.definitions.durations import to_duration
-from ee_core.definitions.members import _parse_ms
+from ee_core.definitions.durations import parse_duration_ms, to_duration
 from ee_core.definitions.source import read
 from ee_core.definitions.yaml_text import WIDTH, Tree, to_tree, write_yaml
 
@@ -68,4 +67,4 @@ def test_comments_stand_where_they_belong():
 
 @given(st.integers(1, 2**53 - 1))
 def test_a_duration_reads_back(duration_ms):
-    assert _parse_ms(to_duration(duration_ms)) == duration_ms
+    assert parse_duration_ms(to_duration(duration_ms)) == duration_ms
