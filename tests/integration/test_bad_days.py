@@ -1,4 +1,4 @@
-"""Bad days of real processes: the journal's disk is full or read-only, a bot's disk is wiped."""
+"""Bad days of real processes: the journal's disk is full or read-only, a bot's disk is wiped, its output is huge."""
 
 from __future__ import annotations
 
@@ -31,6 +31,25 @@ nodes:
     activity: invoice.post
     with: {journal: "${inputs.file}", seconds: 5}
     next: done
+  done: {end: succeeded}
+"""
+TALKER = """
+from ee_core.bot import Bot
+
+bot = Bot("talker")
+
+@bot.activity("talk")
+def talk(bytes: int) -> str:
+    return "x" * bytes
+"""
+TALK = """
+ee: 1
+name: talk
+inputs:
+  bytes: {type: number}
+start: talk
+nodes:
+  talk: {activity: talk, with: {bytes: "${inputs.bytes}"}, next: done}
   done: {end: succeeded}
 """
 
@@ -195,3 +214,22 @@ def test_a_bot_whose_disk_is_wiped_repeats_nothing_until_a_person_says_so(place,
     place.run("job", "resolve", job, incident["incident"], "retry")
     place.wait_until("the end", lambda: place.ask("job", "show", job)["outcome"] == "succeeded")
     assert effects.read_text().splitlines()[1:] == [f"start {job}/post#1", f"end {job}/post#1"]
+
+
+@pytest.mark.slow
+def test_the_huge_output_of_a_bot_is_refused_in_words_and_the_bot_works_on(place):
+    (place.folder / "talker.py").write_text(TALKER)
+    (place.folder / "talk.ee.yaml").write_text(TALK)
+    place.up("--bots", "0")
+    place.start("bot", "bot", "run", "talker.py").wait_for("Ctrl-C")
+
+    huge = place.run("job", "submit", "talk.ee.yaml", "-i", "bytes=200000000").strip()
+    place.wait_until("the huge one ends", lambda: place.ask("job", "show", huge)["outcome"])
+    small = place.run("job", "submit", "talk.ee.yaml", "-i", "bytes=1000").strip()
+    place.wait_until("the small one ends", lambda: place.ask("job", "show", small)["outcome"])
+
+    shown = place.ask("job", "show", huge)
+    assert (shown["outcome"], shown["error"]["code"]) == ("failed", "output_too_large")
+    assert "at least 200000002 bytes" in shown["error"]["text"]
+    assert "send large values by reference" in shown["error"]["text"]
+    assert place.ask("job", "show", small)["outcome"] == "succeeded"
