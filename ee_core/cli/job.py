@@ -13,6 +13,7 @@ from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
+from ee_core.cli.watch_options import watch_options
 
 _DAY_US = 86_400_000_000
 
@@ -50,6 +51,10 @@ def job() -> None:
     help="Higher gets bots first.",
 )
 @click.option("--watch", is_flag=True, default=False, help="Watch it; the exit code says how it ended.")
+@watch_options(
+    timeout="With --watch: stop watching after this, as 30s or 5m; exit code 7, and the job goes on.",
+    interrupt="With --watch: Ctrl-C cancels the job, and its end is waited for.",
+)
 @server_options
 @output_options
 @click.pass_context
@@ -66,9 +71,7 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
             if reply.status != "accepted":
                 say(f"job {reply.job}: {reply.status}")
             if options["watch"]:
-                return await _follow(
-                    client, job, timeout_s=None, stay=False, is_for_people=output.is_for_people
-                )
+                return await _follow(client, job, options, is_for_people=output.is_for_people)
         return Exit.OK
 
     return run_async(send())
@@ -175,31 +178,24 @@ def _print_records(records: list[dict[str, Any]]) -> None:
 
 @job.command()
 @click.argument("job_id", metavar="JOB")
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="Stop watching after this; the job goes on.",
+@watch_options(
+    timeout="Stop watching after this, as 30s or 5m; exit code 7, and the job goes on.",
+    interrupt="Ctrl-C cancels the job, and its end is waited for.",
 )
 @click.option(
     "--stay", is_flag=True, default=False, help="Go on watching when only a person can move the job."
 )
 @server_options
 @click.pass_context
-def watch(context: click.Context, /, job_id: str, timeout_s: float | None, stay: bool, **options: Any) -> int:
+def watch(context: click.Context, /, job_id: str, **options: Any) -> int:
     """Watch a job from its first event to its end; the exit code says how it ended."""
     settings = read_settings(context, _flags(options))
 
     async def look() -> int:
         async with connected(settings) as client:
-            return await _follow(client, job_id, timeout_s=timeout_s, stay=stay)
+            return await _follow(client, job_id, options)
 
-    try:
-        return run_async(look())
-    except KeyboardInterrupt:
-        say(f"\njob {job_id} goes on; eectl job watch {job_id}, or eectl job cancel {job_id}")
-        return Exit.INTERRUPTED
+    return run_async(look())
 
 
 @job.command()
@@ -344,9 +340,7 @@ def _ask(context: click.Context, options: dict[str, Any], question: Any) -> Any:
     return answers[0]
 
 
-async def _follow(
-    client: Any, job_id: str, *, timeout_s: float | None, stay: bool, is_for_people: bool = True
-) -> Exit:
+async def _follow(client: Any, job_id: str, options: dict[str, Any], *, is_for_people: bool = True) -> Exit:
     from ee_core.cli.watching import watch_job
 
     code = await watch_job(
@@ -355,9 +349,12 @@ async def _follow(
         put,
         answer=lambda incident: to_answer(job_id, incident),
         is_for_people=is_for_people,
-        timeout_s=timeout_s,
-        stay=stay,
+        timeout_s=options["timeout_s"],
+        stay=options.get("stay", False),
+        cancel_on_interrupt=options["cancel_on_interrupt"],
     )
+    if code is Exit.INTERRUPTED:
+        say(f"interrupted; job {job_id} goes on: eectl job watch {job_id}, or eectl job cancel {job_id}")
     if code is Exit.TIMED_OUT:
         say(f"time is up; job {job_id} goes on")
     if code is Exit.INCIDENT:

@@ -15,6 +15,7 @@ from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.session import read_settings
+from ee_core.cli.watch_options import watch_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,8 +67,9 @@ if TYPE_CHECKING:
     help="A Python file with a bot: its functions are served too.",
 )
 @click.option("--id", "job_id", metavar="ID", help="The job's id; without it one is made.")
-@click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this."
+@watch_options(
+    timeout="Stop after this, as 30s or 5m; exit code 7. The job goes on when it is kept and run again.",
+    interrupt="Ctrl-C cancels the job, and its end is waited for.",
 )
 @click.option(
     "--stay", is_flag=True, default=False, help="Go on waiting when only a person can move the job."
@@ -188,7 +190,11 @@ async def _watch(client: Client, job: str, options: dict[str, Any], namespace: s
         is_for_people=output.is_for_people,
         timeout_s=options["timeout_s"],
         stay=options["stay"],
+        cancel_on_interrupt=options["cancel_on_interrupt"],
     )
+    if exit_code is Exit.INTERRUPTED:
+        say(_how_to_go_on(job, options["journal"]))
+        return exit_code
     if not output.is_for_people:
         shown = await client.query(QueryJobs(what="job", job=job))
         output.record(shown, lambda: None, names=[job])
@@ -200,6 +206,15 @@ async def _watch(client: Client, job: str, options: dict[str, Any], namespace: s
             + ("" if options["journal"] else ", and nothing is kept of it")
         )
     return exit_code
+
+
+def _how_to_go_on(job: str, journal: str | None) -> str:
+    if journal is None:
+        return f"interrupted; job {job} ends with this process, and nothing is kept of it; --journal FILE keeps one"
+    return (
+        f"interrupted; job {job} stands still, kept in {journal}: give the same command again to go on,"
+        " and with --cancel-on-interrupt to cancel it by Ctrl-C"
+    )
 
 
 def _how_to_answer(job: str, journal: str | None) -> str:

@@ -126,3 +126,84 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(terminal):
     assert shown.wait() == 0
     assert re.search(r"\d\d:\d\d:\d\d  job succeeded", shown.text)
     assert "\x1b" not in shown.raw
+
+
+SLOW = ["-i", "seconds=300"]  # longer than anybody waits here
+
+
+def test_ctrl_c_says_that_nothing_is_kept(terminal):
+    shown = terminal("run", str(EXAMPLES / "compete.ee.yaml"), *SLOW, "--id", "j1")
+    shown.wait_for(r"work +local-\d  working")
+    shown.press(b"\x03")
+    assert shown.wait() == 130
+    assert "interrupted; job j1 ends with this process, and nothing is kept of it" in shown.text
+    assert "\x1b[?25h" in shown.raw
+
+
+def test_ctrl_c_says_how_a_kept_job_goes_on_and_it_does(terminal):
+    command = ("run", str(EXAMPLES / "compete.ee.yaml"), *SLOW, "--id", "j1", "--journal", "j.sqlite")
+    first = terminal(*command)
+    first.wait_for(r"work +local-\d  working")
+    first.press(b"\x03")
+    assert first.wait() == 130
+    assert "job j1 stands still, kept in j.sqlite: give the same command again to go on" in first.text
+
+    again = terminal(*command)
+    again.wait_for("resumed: job j1")
+
+
+def test_ctrl_c_cancels_where_that_is_asked_for(terminal):
+    shown = terminal("run", str(EXAMPLES / "compete.ee.yaml"), *SLOW, "--id", "j1", "--cancel-on-interrupt")
+    shown.wait_for(r"work +local-\d  working")
+    shown.press(b"\x03")
+    assert shown.wait() == 6
+    assert re.search(r"- compete  j1  job cancelled  \S+  Ctrl-C\n", shown.text)
+
+
+STUBBORN = """
+import time
+from ee_core.bot import Bot
+
+bot = Bot("stubborn")
+
+
+@bot.activity("hang")
+def hang() -> None:
+    while True:
+        time.sleep(1)
+"""
+HANGS = "ee: 1\nname: hangs\nstart: work\nnodes:\n  work: {activity: hang, next: done}\n  done: {end: succeeded}\n"
+
+
+def test_a_second_ctrl_c_waits_for_nothing(terminal, tmp_path):
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    (tmp_path / "hangs.ee.yaml").write_text(HANGS)
+    shown = terminal("run", "hangs.ee.yaml", "--bot", "stubborn.py", "--id", "j1")
+    shown.wait_for(r"work +local-\d  working")
+    shown.press(b"\x03")
+    shown.wait_for("interrupted; job j1 ends")
+    shown.press(b"\x03")
+    assert shown.wait() == 130
+
+
+def test_when_the_time_is_up_the_exit_code_says_so(terminal):
+    shown = terminal("run", str(EXAMPLES / "compete.ee.yaml"), *SLOW, "--id", "j1", "--timeout", "500ms")
+    assert shown.wait() == 7
+    assert "time is up; job j1 did not end" in shown.text
+
+
+def test_ctrl_c_leaves_an_engines_job_alone_or_cancels_it(terminal, place):
+    place.up("--bots", "1")
+    there = {"EE_BROKER_SERVERS": place.environ["EE_BROKER_SERVERS"]}
+    submit = ("job", "submit", str(EXAMPLES / "compete.ee.yaml"), *SLOW, "--id", "j1", "--watch")
+    first = terminal(*submit, **there)
+    first.wait_for(r"work +local-\d  working")
+    first.press(b"\x03")
+    assert first.wait() == 130
+    assert "job j1 goes on: eectl job watch j1, or eectl job cancel j1" in " ".join(first.text.split())
+
+    again = terminal("job", "watch", "j1", "--cancel-on-interrupt", **there)
+    again.wait_for(r"work +local-\d  working")
+    again.press(b"\x03")
+    assert again.wait() == 6
+    assert place.ask("job", "show", "j1")["reason"] == "Ctrl-C"
