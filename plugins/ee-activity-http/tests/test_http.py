@@ -232,6 +232,38 @@ async def test_what_nobody_knows_is_lost_unless_the_method_is_safe(
     assert await fail(fetch(server.url(path), method=method, timeout_s=timeout_s)) == (kind, code)
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+async def test_an_attempt_sends_once_whatever_becomes_of_it(server, fetch, method: str) -> None:
+    await fail(fetch(server.url("/close"), method=method, json=1))
+
+    assert [(request.method, request.body) for request in server.received] == [(method, b"1")]
+
+
+@pytest.mark.parametrize("header", ["X-Request-Id", "Idempotency-Key"])
+async def test_a_server_that_knows_repetitions_gets_the_key_in_its_own_header(
+    server, fetch, header: str
+) -> None:
+    await fetch(server.url("/echo"), method="POST", idempotency_header=header)
+    lost = await fail(fetch(server.url("/close"), method="POST", idempotency_header=header))
+    refused = await fail(fetch(server.url("/status?code=500"), method="POST", idempotency_header=header))
+
+    assert {request.headers[header.lower()] for request in server.received} == {"job/node#1"}
+    assert {request.headers["idempotency-key"] for request in server.received} == {"job/node#1"}
+    assert lost == (LostActivityError, "disconnected")  # what follows is the node's `on_lost`
+    assert refused == (TransientActivityError, "http_500")
+
+
+async def test_a_key_of_the_authors_own_is_sent_as_it_is(server, fetch) -> None:
+    await fetch(
+        server.url("/echo"),
+        method="POST",
+        idempotency_header="X-Request-Id",
+        headers={"x-request-id": "invoice-7"},
+    )
+
+    assert server.received[0].headers["x-request-id"] == "invoice-7"
+
+
 async def test_a_time_out_before_anything_was_sent_is_not_lost(
     make_activity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,6 +472,11 @@ async def test_a_file_of_certificates_that_cannot_be_read_is_named(fetch, tmp_pa
         ({"url": "u", "method": "PATCH"}, False),
         ({"url": "u", "method": "${ inputs.m }"}, False),
         ({"url": "u", "method": None}, False),
+        ({"url": "u", "method": "POST", "idempotency_header": "X-Request-Id"}, True),
+        ({"url": "u", "method": "${ inputs.m }", "idempotency_header": "X-Request-Id"}, True),
+        ({"url": "u", "method": "POST", "idempotency_header": "${ inputs.h }"}, False),
+        ({"url": "u", "method": "POST", "idempotency_header": ""}, False),
+        ({"url": "u", "method": "POST", "headers": {"Idempotency-Key": "a"}}, False),
         ("${ inputs.all }", False),
         (None, False),
     ],

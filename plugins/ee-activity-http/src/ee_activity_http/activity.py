@@ -16,7 +16,7 @@ import httpx
 from ee_activity_http.egress import new_egress
 from ee_activity_http.exchange import Outlet, Progress, exchange
 from ee_activity_http.expectation import is_success
-from ee_activity_http.request import IDEMPOTENT, HttpInput, literal_method, parse_input
+from ee_activity_http.request import HttpInput, is_idempotent_as_written, parse_input
 from ee_activity_http.response import read_body, read_excerpt, to_error, to_output
 from ee_core.contracts.activity import ActivityTraits
 from ee_core.errors import (
@@ -70,7 +70,7 @@ class HttpActivity:
         return _OUTPUT_SCHEMA
 
     def traits_for(self, template: Any) -> ActivityTraits:
-        return ActivityTraits(stateless=True, idempotent=literal_method(template) in IDEMPOTENT)
+        return ActivityTraits(stateless=True, idempotent=is_idempotent_as_written(template))
 
     async def run(self, context: ActivityContext, value: Any) -> Any:
         request = parse_input(value)
@@ -111,7 +111,7 @@ class HttpActivity:
                 response,
                 await read_excerpt(response),
                 expected=request.expect,
-                is_idempotent=request.method in IDEMPOTENT,
+                is_idempotent=request.is_idempotent,
                 now_s=self._env.now() / 1_000_000,
             )
         if not request.await_response or request.response == "none":
@@ -129,6 +129,8 @@ def _headers(request: HttpInput, key: str) -> dict[str, str]:
         "user-agent": "ee-activity-http",
         "idempotency-key": key,
     }
+    if request.idempotency_header:
+        ours[request.idempotency_header.lower()] = key
     if media_type:
         ours["content-type"] = media_type
     return ours | {name.lower(): value for name, value in request.headers.items()}

@@ -123,6 +123,12 @@ class HttpInput(BaseModel):
     timeout_s: float | None = Field(
         default=None, gt=0, description="Seconds for everything: connecting, redirects, the answer."
     )
+    idempotency_header: str = Field(
+        default="",
+        description="Header by whose value the server knows a repetition and does it once only; written as it is, it"
+        " makes a lost POST or PATCH one that may be sent again.",
+        json_schema_extra=_HEADERS_SCHEMA["propertyNames"],
+    )
     await_response: bool = Field(
         default=True, description="False: it is enough that the request was sent; the output has no body."
     )
@@ -141,11 +147,16 @@ class HttpInput(BaseModel):
     @classmethod
     def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
-            if not _TOKEN.fullmatch(name) or _BAD_VALUE.search(value):
-                raise ValueError(f"{name!r} has a name or value that no header can have")
-            if name.lower() in _OURS:
-                raise ValueError(f"{name!r} is set by the client; leave it out")
+            if _BAD_VALUE.search(value):
+                raise ValueError(f"{name!r} has a value that no header can have")
+            _check_name(name)
         return headers
+
+    @field_validator("idempotency_header")
+    @classmethod
+    def _check_idempotency_header(cls, name: str) -> str:
+        _check_name(name)
+        return name
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -168,6 +179,11 @@ class HttpInput(BaseModel):
         """Nothing happens by it that matters, so a repetition does no harm."""
         return self.method in SAFE
 
+    @property
+    def is_idempotent(self) -> bool:
+        """Several of it do what one does: by its method, or because the server knows a repetition."""
+        return self.method in IDEMPOTENT or bool(self.idempotency_header)
+
     def to_body(self) -> tuple[bytes | None, str]:
         """Return the body and its media type; None and "" without one."""
         if "json_body" in self.model_fields_set:
@@ -178,6 +194,13 @@ class HttpInput(BaseModel):
         if self.text is not None:
             return self.text.encode(), self.content_type or "text/plain; charset=utf-8"
         return None, ""
+
+
+def _check_name(name: str) -> None:
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is no name that a header can have")
+    if name.lower() in _OURS:
+        raise ValueError(f"{name!r} is set by the client; leave it out")
 
 
 def parse_input(value: Any) -> HttpInput:
@@ -202,3 +225,11 @@ def literal_method(template: Any) -> str:
         return ""
     method = template.get("method", "GET")
     return method.upper() if isinstance(method, str) else ""
+
+
+def is_idempotent_as_written(template: Any) -> bool:
+    """Say whether an input may be carried out again, by what no expression can change."""
+    if literal_method(template) in IDEMPOTENT:
+        return True
+    header = template.get("idempotency_header") if isinstance(template, dict) else None
+    return isinstance(header, str) and _TOKEN.fullmatch(header) is not None  # an expression has braces
