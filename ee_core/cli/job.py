@@ -12,6 +12,7 @@ from ee_core.cli.formats import Output, output_options
 from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
+from ee_core.cli.past import Moment, check_past
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
 from ee_core.cli.watch_options import watch_options
 
@@ -113,16 +114,33 @@ def list_jobs(context: click.Context, /, output: Output, **options: Any) -> int:
 
 @job.command()
 @click.argument("job_id", metavar="JOB")
+@click.option(
+    "--at",
+    type=Moment(),
+    help="As it was after its record N, or at an instant like 2026-01-31T12:00:00Z; what only the engine knew is left out.",
+)
 @server_options
 @output_options
 @click.pass_context
-def show(context: click.Context, /, job_id: str, output: Output, **options: Any) -> int:
+def show(
+    context: click.Context, /, job_id: str, at: dict[str, Any] | None, output: Output, **options: Any
+) -> int:
     """Show a job: its visits, what it waits for, and its incidents."""
     from ee_core.messages.jobs import QueryJobs
 
-    shown = _ask(context, options, QueryJobs(what="job", job=job_id))
-    output.record(shown, lambda: _print_job(shown, output), names=[job_id])
+    shown = _ask(context, options, QueryJobs(what="job", job=job_id, **(at or {})))
+    if at is not None:
+        check_past(shown)
+    print_it = _print_job if at is None else _print_past
+    output.record(shown, lambda: print_it(shown, output), names=[job_id])
     return Exit.OK
+
+
+def _print_past(shown: dict[str, Any], output: Output) -> None:
+    put(f"as it was after record {shown['record']}, of {shown['at']}\n")
+    _print_job(shown | {"incidents": []}, output)
+    for incident in shown["incidents"]:  # without how to answer it: it may be closed by now
+        put(f"\nINCIDENT {incident['incident']}  {incident['kind']}: {incident['text']}")
 
 
 def _print_job(shown: dict[str, Any], output: Output) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ee_core.contracts.journal import JobFilter, JobSummary
+from ee_core.engine.showing import Past, show_job, show_visit
 from ee_core.engine.words import describe_wait
 from ee_core.errors import EngineError, InputError, MessageError, NotFoundError
 from ee_core.messages.instants import from_text, to_text
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ee_core.fleet import Fleet
     from ee_core.messages.subjects import Subjects
     from ee_core.model.events import Record
-    from ee_core.model.job import Incident, Job, Visit
+    from ee_core.model.job import Job, Visit
     from ee_core.reactor import Reactor
     from ee_core.spawner import Jobs
 
@@ -99,7 +100,8 @@ class Queries:
     async def _result(self, question: QueryJobs) -> Any:
         match question.what:
             case "job":
-                shown = await self._job(_job_of(question))
+                job, past = _job_of(question), Past.of(question)
+                shown = await (self._job(job) if past is None else self._past(job, past))
                 return shown if self._limit is None else _shorten(shown, self._limit)
             case "list":
                 return await self._list(_filter(question.filter))
@@ -116,11 +118,7 @@ class Queries:
 
     async def _history(self, job: JobId, after: int) -> AsyncIterator[Record]:
         """Yield what fits into one answer; whoever wants more asks again from the last."""
-        summary = await self._journal.find_job(job)
-        if summary is None:
-            raise NotFoundError(f"job {job!r} is not known; see `eectl job list`")
-        if summary.pruned:
-            raise NotFoundError(f"job {job!r} was pruned: only how it ended is kept, see `eectl job show`")
+        await self._check_records(job)
         room = self._broker.traits.max_payload // 2  # as an answer a record is hardly longer than as stored
         async for body in self._journal.history(job):
             record = decode_record(body)
@@ -129,6 +127,14 @@ class Queries:
                 if room < 0:
                     return
                 yield record
+
+    async def _check_records(self, job: JobId) -> None:
+        """Make sure that a job has records that can be looked through."""
+        summary = await self._journal.find_job(job)
+        if summary is None:
+            raise NotFoundError(f"job {job!r} is not known; see `eectl job list`")
+        if summary.pruned:
+            raise NotFoundError(f"job {job!r} was pruned: only how it ended is kept, see `eectl job show`")
 
     def _bots(self) -> list[dict[str, Any]]:
         return [
@@ -166,38 +172,17 @@ class Queries:
         job = await self._jobs.find_job(job_id)
         if job is None:
             return await self._outline(job_id)
-        shown = {
-            "job": job.id,
-            "workflow": job.name,
-            "version": job.version,
-            "hash": job.hash,
-            "status": job.status.value,
-            "outcome": job.outcome.value if job.outcome else "",
-            "ended_by": job.ended_by.value if job.ended_by else "",
-            "error": {"code": job.error.code, "text": job.error.text} if job.error else None,
-            "reason": job.reason,
-            "warnings": job.warnings,
-            "owner": job.owner,
-            "labels": job.labels,
-            "priority": job.priority,
-            "inputs": job.inputs,
-            "accepted": to_text(job.accepted_us),
-            "finished": to_text(job.finished_us) if job.finished_us is not None else None,
-            "visits": [self._visit(job, visit) for visit in job.visits.values()],
-            "incidents": [_incident(incident) for incident in job.incidents.values()],
-            "waits": [describe_wait(wait, self._fleet) for wait in job.waits.values()],
-        }
-        if job.workflow is not None:
-            shown["nodes"] = [
-                {
-                    "node": node.id,
-                    "name": node.name,
-                    "kind": node.kind.value,
-                    "status": job.node_status(node.id),
-                }
-                for node in job.workflow.nodes
-            ]
-        return shown
+        return show_job(
+            job, visit=self._visit, wait=lambda wait: describe_wait(wait, self._fleet.describe_need)
+        )
+
+    async def _past(self, job_id: JobId, past: Past) -> dict[str, Any]:
+        """Show a job as it was; of a parked one, too, as far as its records can be read."""
+        await self._check_records(job_id)
+        job = await self._jobs.recall(job_id, past.takes)
+        if job is None:
+            raise NotFoundError(f"job {job_id!r} is not known; see `eectl job list`")
+        return past.show(job)
 
     async def _outline(self, job_id: JobId) -> dict[str, Any]:
         """Show a job whose records are pruned, or cannot be read: what the index has."""
@@ -228,17 +213,7 @@ class Queries:
         return shown
 
     def _visit(self, job: Job, visit: Visit) -> dict[str, Any]:
-        attempt = visit.attempts[-1] if visit.attempts else None
-        shown: dict[str, Any] = {
-            "visit": visit.id,
-            "status": self._status(job, visit),
-            "attempt": visit.last_attempt,
-            "bot": attempt.bot if attempt else None,
-            "created": to_text(visit.created_us),
-            "output": visit.output,
-        }
-        if visit.error is not None:
-            shown["error"] = {"code": visit.error.code, "text": visit.error.text}
+        shown = show_visit(visit, self._status(job, visit))
         armed = self._reactor.requests.find(job.id, WaitKey(f"response:{visit.id}/{visit.last_attempt}"))
         if armed is not None and armed.progress is not None:
             shown["progress"] = {"fraction": armed.progress, "text": armed.text}
@@ -324,17 +299,4 @@ def _record(record: Record) -> dict[str, Any]:
         "index": record.index,
         "at": to_text(record.at_us),
         "events": [msgspec.to_builtins(event) for event in record.events],
-    }
-
-
-def _incident(incident: Incident) -> dict[str, Any]:
-    return {
-        "incident": incident.id,
-        "kind": incident.kind.value,
-        "choices": [choice.value for choice in incident.choices],
-        "text": incident.text,
-        "visit": incident.visit,
-        "node": incident.node,
-        "opened": to_text(incident.opened_us),
-        "detail": incident.detail,
     }

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
+from ee_core.fleet.roster import to_requirement
 from ee_core.messages.instants import to_text
 from ee_core.model.waits import AdmissionWait, DrainWait, LeaseWait, OperatorWait, ResponseWait, TimerWait
 
 if TYPE_CHECKING:
-    from ee_core.fleet import Fleet
+    from collections.abc import Callable
+
     from ee_core.model.waits import Wait
 
+    DescribeNeed = Callable[[LeaseWait], str]
 
-def describe_wait(wait: Wait, fleet: Fleet) -> dict[str, Any]:
-    """Return a wait as `eectl job show` prints it: key, kind, text, and whether it can move without a person."""
+
+def _need(wait: LeaseWait) -> str:
+    return to_requirement(wait.activity, wait.selector, wait.same_as).describe()
+
+
+def describe_wait(wait: Wait, describe_need: DescribeNeed = _need) -> dict[str, Any]:
+    """Return a wait as `eectl job show` prints it: key, kind, text, and whether it can move without a person.
+
+    Args:
+        describe_need: Says what bot is waited for; without it, not who that could be.
+    """
     return {
         "wait": wait.key,
         "kind": type(wait).__name__.removesuffix("Wait").lower(),
-        "text": _text(wait, fleet),
+        "text": _text(wait, describe_need),
         "moves": _moves(wait),
     }
 
@@ -32,10 +44,10 @@ def _moves(wait: Wait) -> bool:
             return True
 
 
-def _text(wait: Wait, fleet: Fleet) -> str:
+def _text(wait: Wait, describe_need: DescribeNeed) -> str:
     match wait:
         case LeaseWait():
-            return f"{wait.visit} waits for a bot that serves {fleet.describe_need(wait)}"
+            return f"{wait.visit} waits for a bot that serves {describe_need(wait)}"
         case ResponseWait():
             return _response_text(wait)
         case TimerWait():

@@ -74,6 +74,8 @@ class QueryJobs(Message):
     filter: dict[
         str, Any
     ] = {}  # with list: status, outcome, workflow, owner, labels, limit, before; with prune: before, forget, trial
+    at_record: Count | None = None  # with job: as it was after the record of this index; none: as it is
+    at: Instant | None = None  # with job: as it was at this instant; none: as it is
     after: int = -1  # with history: records with a higher index, as many as fit one answer
     bot: Token | None = None  # with release_bot: which
     who: str = Field(default="", max_length=200)  # with release_bot: for the engine's log

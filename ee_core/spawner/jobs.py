@@ -305,8 +305,8 @@ class Jobs:
             driver = self.add(job)
         return await driver.tell(fact)
 
-    async def recall(self, job_id: JobId) -> Job | None:
-        """Rebuild a job from its records; None when there are none."""
+    async def recall(self, job_id: JobId, takes: Callable[[Record], bool] = lambda _: True) -> Job | None:
+        """Rebuild a job from its records, up to the first one that is not taken; None when there are none."""
         job: Job | None = None
         async for body in self._journal.history(job_id):
             record = _decode(job_id, body)
@@ -315,6 +315,8 @@ class Jobs:
                 first = record.events[0]
                 if isinstance(first, JobAccepted):
                     job.workflow = await self._content_of(job_id, first)
+            if not takes(record):
+                break
             apply(job, record)
         return job
 

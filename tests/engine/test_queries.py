@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ee_core.errors import InputError, MessageError, NotFoundError
+from ee_core.messages.instants import from_text
 from ee_core.messages.jobs import QueryJobs
 from ee_core.simulation.pytest import virtual_time
 
@@ -115,6 +116,77 @@ async def test_the_history_is_what_was_recorded_and_can_be_asked_from_a_place(wo
         assert names == w.events(job)
         assert [record["index"] for record in history] == list(range(len(history)))
         assert rest == history[2:]
+
+
+@virtual_time
+async def test_a_job_is_shown_as_it_was_after_each_of_its_records(world, flow, work, end):
+    async with world() as w:
+        await w.bot()
+        job = await w.submit(flow(a=work("b", output={"n": 1}), b=work(), end=end))
+        await w.finished(job)
+        history = await w.ask("history", job=job)
+
+        past = [await w.ask("job", job=job, at_record=record["index"]) for record in history]
+
+        assert [shown["record"] for shown in past] == list(range(len(history)))
+        assert [shown["at"] for shown in past] == [record["at"] for record in history]
+        assert [shown["status"] for shown in past] == ["Processing"] * (len(past) - 1) + ["Finished"]
+        assert past[0]["waits"] == [
+            {
+                "wait": "lease:a#1",
+                "kind": "lease",
+                "text": "a#1 waits for a bot that serves 'work'",
+                "moves": True,
+            }
+        ]
+        assert [visit["status"] for visit in past[1]["visits"]] == ["AwaitingBotResponse"]
+        assert [visit["output"] for visit in past[2]["visits"]] == [{"n": 1}, None]
+        now = await w.job(job)
+        assert {name: past[-1][name] for name in now} == now
+
+
+@virtual_time
+async def test_a_job_is_shown_as_it_was_at_an_instant(world, flow, work, end):
+    async with world() as w:
+        await w.bot()
+        job = await w.submit(flow(a=work(seconds=10), end=end))
+        await w.finished(job)
+        instants = [record["at"] for record in await w.ask("history", job=job)]
+
+        before_the_end = await w.ask("job", job=job, at=from_text(instants[-1]) - 1)
+        at_the_end = await w.ask("job", job=job, at=from_text(instants[-1]))
+
+        assert (before_the_end["status"], at_the_end["status"]) == ("Processing", "Finished")
+        assert at_the_end["record"] == len(instants) - 1
+        with pytest.raises(InputError, match=f"job '{job}' was not there yet at 1970-01-01T00:00:00.000007Z"):
+            await w.ask("job", job=job, at=7)
+        with pytest.raises(
+            InputError, match=f"job '{job}' has no record 99; its last one is {len(instants) - 1}"
+        ):
+            await w.ask("job", job=job, at_record=99)
+        with pytest.raises(NotFoundError, match="job 'ghost' is not known"):
+            await w.ask("job", job="ghost", at_record=0)
+
+
+@virtual_time
+async def test_of_the_past_nothing_is_shown_that_only_the_engine_knows_now(world, flow, work, end):
+    async with world() as w:
+        puppet = await w.puppet()
+        job = await w.submit(flow(a=work(), end=end))
+        request = await puppet.request()
+        await puppet.answer(request, "accepted")
+        waiting = await w.submit(flow(a=work(), end=end))
+        await asyncio.sleep(1)
+
+        async def statuses(job, **when):
+            return [visit["status"] for visit in (await w.ask("job", job=job, **when))["visits"]]
+
+        assert (await statuses(job), await statuses(waiting)) == (["Processing"], ["BotBusy"])
+        assert await statuses(job, at_record=1) == ["AwaitingBotResponse"]
+        assert await statuses(waiting, at_record=0) == ["Pending"]
+        await w.cancel(waiting)
+        await puppet.answer(request, "succeeded")
+        await w.finished(job)
 
 
 @virtual_time

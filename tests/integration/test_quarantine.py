@@ -69,5 +69,8 @@ def test_a_bot_that_hangs_is_quarantined_and_released(place, files):
     place.run("bot", "release", "presser", "--reason", "it was started anew", "--who", "ann")
 
     place.wait_until("the end", lambda: place.ask("job", "show", second)["outcome"] == "succeeded")
+    assert place.ask("job", "show", second, "--at", "0")["status"] == "Processing"
+    assert "as it was after record 0" in place.run("job", "show", second, "--at", "0")
+    place.run("job", "show", second, "--at", "999", code=3)
     assert "was released by ann: it was started anew" in up.text
     place.run("bot", "release", "presser", "--reason", "again", code=10)

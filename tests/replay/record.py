@@ -2,8 +2,7 @@
 
 Seeds are tried in order. A journal is kept, as it was at an instant or at the end, when something is met in it for the
 first time: a shape of workflow, a class of event, a kind of incident, a way in which a job ended, or an open job with a
-kind of wait. A file that is there is not written
-again: what stands in it lies in somebody's journal.
+kind of wait. A file that is there is not written again: what stands in it lies in somebody's journal.
 """
 
 import gzip

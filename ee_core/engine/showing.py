@@ -1,0 +1,133 @@
+"""A job as `jobs.query` shows it: now, with what only the engine knows laid over it, or as it was after one of its records.
+
+Of the past there is what was recorded, and nothing that only an engine at work knew then: whether a bot was busy, how
+far an attempt had come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ee_core.engine.words import describe_wait
+from ee_core.errors import InputError
+from ee_core.messages.instants import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ee_core.messages.jobs import QueryJobs
+    from ee_core.model.events import Record
+    from ee_core.model.job import Incident, Job, Visit
+    from ee_core.model.waits import Wait
+
+
+@dataclass(slots=True)
+class Past:
+    """Where a job's past ends: after a record, at an instant, or at whichever comes first.
+
+    Attributes:
+        last: The last record that belongs to it; None before the first.
+    """
+
+    record: int | None
+    until_us: int | None
+    last: Record | None = None
+
+    @classmethod
+    def of(cls, question: QueryJobs) -> Past | None:
+        """Return the past that a question is about; None: it is about now."""
+        if question.at_record is None and question.at is None:
+            return None
+        return cls(question.at_record, question.at)
+
+    def takes(self, record: Record) -> bool:
+        """Say whether a job's next record still belongs to it."""
+        if self.record is not None and record.index > self.record:
+            return False
+        if self.until_us is not None and record.at_us > self.until_us:
+            return False
+        self.last = record
+        return True
+
+    def show(self, job: Job) -> dict[str, Any]:
+        """Show a job as it was.
+
+        Raises:
+            InputError: It had no such record, or was not there yet.
+        """
+        last = self.last
+        if last is None:
+            assert self.until_us is not None, "record 0 belongs to every other past"
+            raise InputError(f"job {job.id!r} was not there yet at {to_text(self.until_us)}")
+        if self.until_us is None and last.index != self.record:
+            raise InputError(f"job {job.id!r} has no record {self.record}; its last one is {last.index}")
+        shown = show_job(
+            job, visit=lambda job, visit: show_visit(visit, visit.status.value), wait=describe_wait
+        )
+        return shown | {"record": last.index, "at": to_text(last.at_us)}
+
+
+def show_job(
+    job: Job,
+    *,
+    visit: Callable[[Job, Visit], dict[str, Any]],
+    wait: Callable[[Wait], dict[str, Any]],
+) -> dict[str, Any]:
+    """Show a job, its visits and waits in the ways that are given."""
+    shown = {
+        "job": job.id,
+        "workflow": job.name,
+        "version": job.version,
+        "hash": job.hash,
+        "status": job.status.value,
+        "outcome": job.outcome.value if job.outcome else "",
+        "ended_by": job.ended_by.value if job.ended_by else "",
+        "error": {"code": job.error.code, "text": job.error.text} if job.error else None,
+        "reason": job.reason,
+        "warnings": job.warnings,
+        "owner": job.owner,
+        "labels": job.labels,
+        "priority": job.priority,
+        "inputs": job.inputs,
+        "accepted": to_text(job.accepted_us),
+        "finished": to_text(job.finished_us) if job.finished_us is not None else None,
+        "visits": [visit(job, each) for each in job.visits.values()],
+        "incidents": [_incident(incident) for incident in job.incidents.values()],
+        "waits": [wait(each) for each in job.waits.values()],
+    }
+    if job.workflow is not None:
+        shown["nodes"] = [
+            {"node": node.id, "name": node.name, "kind": node.kind.value, "status": job.node_status(node.id)}
+            for node in job.workflow.nodes
+        ]
+    return shown
+
+
+def show_visit(visit: Visit, status: str) -> dict[str, Any]:
+    """Show a visit, with a status that may be more than what was recorded."""
+    attempt = visit.attempts[-1] if visit.attempts else None
+    shown: dict[str, Any] = {
+        "visit": visit.id,
+        "status": status,
+        "attempt": visit.last_attempt,
+        "bot": attempt.bot if attempt else None,
+        "created": to_text(visit.created_us),
+        "output": visit.output,
+    }
+    if visit.error is not None:
+        shown["error"] = {"code": visit.error.code, "text": visit.error.text}
+    return shown
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    return {
+        "incident": incident.id,
+        "kind": incident.kind.value,
+        "choices": [choice.value for choice in incident.choices],
+        "text": incident.text,
+        "visit": incident.visit,
+        "node": incident.node,
+        "opened": to_text(incident.opened_us),
+        "detail": incident.detail,
+    }
