@@ -63,6 +63,7 @@ class Presence:
         self._instance = instance
         self._ledger_id = ledger_id
         self._status = status
+        self._twins: set[str] = set()  # other processes of this id, each told of once
 
     async def say_hello(self) -> None:
         """Broadcast everything, schemas too; and a heartbeat: where a bot may speak on its own subjects alone, that is heard."""
@@ -99,11 +100,16 @@ class Presence:
             except MessageError as error:
                 _LOG.warning("a bot's hello is ignored: %s", error, extra={"action": "message_rejected"})
             else:
-                self._compare(other)
+                if self._is_twin(other):
+                    self._twins.add(other.instance)
+                    self._complain(other)
+                    await self.say_hello()  # the other one came later, and has not heard of this one
 
-    def _compare(self, other: BotHello) -> None:
-        if other.bot != self._profile.id or other.instance == self._instance or other.leaving:
-            return
+    def _is_twin(self, other: BotHello) -> bool:
+        is_me = other.bot != self._profile.id or other.instance == self._instance
+        return not (is_me or other.leaving or other.instance in self._twins)
+
+    def _complain(self, other: BotHello) -> None:
         ledgers = "a copy of its ledger" if other.ledger == self._ledger_id else "another ledger"
         _LOG.error(
             "another process runs as bot %r, with %s (instance %s, this one is %s); stop one of them",

@@ -42,12 +42,14 @@ async def serve(
     env: Env,
     folder: Path,
     settings: HostSettings | None = None,
+    begun: Callable[[], None] | None = None,
 ) -> None:
     """Be a bot until a signal says to leave.
 
     Args:
         broker: Not open; it is opened here and closed at the end.
         folder: Where the ledger ``<bot>.ledger`` is kept; made if it is not there.
+        begun: Called when the broker is reached and the ledger is this process's own.
 
     Raises:
         LedgerError: The bot runs already, or its ledger cannot be used.
@@ -62,6 +64,8 @@ async def serve(
             if worker.activities:
                 hosts.append(WorkerHost(worker, broker=broker, subjects=subjects, env=env, settings=settings))
             with _signals(hosts):
+                if begun is not None:
+                    begun()
                 await _until_left(hosts)
 
 

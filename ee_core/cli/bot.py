@@ -53,10 +53,13 @@ def run_bot(
     profile = load_bot(file).profile(bot=bot_id)
     env = SystemEnv()
     opened = Registry(settings, env).open_broker(settings.broker.name, settings.broker.settings, env)
-    say(f"bot {profile.id} serves {', '.join(sorted(profile.activities))}; Ctrl-C to leave")
+
+    def begun() -> None:
+        say(f"bot {profile.id} serves {', '.join(sorted(profile.activities))}; Ctrl-C to leave")
 
     async def be() -> int:
-        await serve(profile, broker=opened, subjects=Subjects(settings.namespace), env=env, folder=ledgers)
+        subjects = Subjects(settings.namespace)
+        await serve(profile, broker=opened, subjects=subjects, env=env, folder=ledgers, begun=begun)
         return 0
 
     return run_async(be())

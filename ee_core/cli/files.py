@@ -43,7 +43,22 @@ def read_file(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise NotFoundError(f"{path} cannot be read: {error.strerror or error}") from error
+        cure = _suggest(Path(path))
+        raise NotFoundError(f"{path} cannot be read: {error.strerror or error}; {cure}") from error
+
+
+def _suggest(path: Path) -> str:
+    """Say what to do about a file that cannot be read: one of nearly that name may be there."""
+    if path.is_dir():
+        return "name a file in it"
+    if path.exists():
+        return "let this user read it"
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent} in {Path.cwd()}"
+    from ee_core.definitions.diagnostics import did_you_mean
+
+    names = [each.name for each in path.parent.iterdir() if each.is_file()]
+    return did_you_mean(path.name, names, f"the folder {path.parent.resolve()} has no such file")
 
 
 def write_file(path: str, content: str) -> None:
@@ -119,17 +134,33 @@ def parse_inputs(pairs: Sequence[str], file: str | None, workflow: Workflow | No
     """
     inputs: dict[str, Any] = {}
     if file:
-        loaded = _from_json(read_file(file).decode("utf-8", "replace"))
-        if not isinstance(loaded, dict):
-            raise InputError(f"{file} must hold one JSON object with the inputs by name")
-        inputs.update(loaded)
+        inputs.update(_read_object(file))
     for pair in pairs:
         name, sign, text = pair.partition("=")
         if not sign or not name:
-            raise InputError(f"input {pair!r} is not of the form name=value")
+            raise InputError(
+                f"input {pair!r} is not of the form name=value; write it as in -i {name or 'name'}=..."
+            )
         declared = workflow.inputs.get(name) if workflow else None
         inputs[name] = text if declared is not None and declared.type == "string" else _from_json(text)
     return inputs
+
+
+def _read_object(file: str) -> dict[str, Any]:
+    try:
+        loaded = json.loads(read_file(file))
+    except json.JSONDecodeError as error:
+        place = f"{file}:{error.lineno}:{error.colno}"
+        raise InputError(
+            f'{place} is no JSON: {error.msg}; write one object with the inputs by name, as {{"name": "value"}}'
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is no JSON: {error}; save it as UTF-8") from error
+    if not isinstance(loaded, dict):
+        raise InputError(
+            f'{file} holds no JSON object; write one with the inputs by name, as {{"name": "value"}}'
+        )
+    return loaded
 
 
 def _from_json(text: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+import traceback
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,6 +28,7 @@ def load_bot(path: str) -> Bot:
 
     Raises:
         NotFoundError: The file is not there, or defines no bot.
+        ConfigError: It defines several, or one that can do nothing.
         PluginLoadError: It raised while it was imported.
     """
     from ee_core.bot import Bot
@@ -38,6 +41,8 @@ def load_bot(path: str) -> Bot:
         )
     if len(bots) > 1:
         raise ConfigError(f"{path} defines {len(bots)} bots; one file is one bot")
+    if not bots[0].profile().activities:
+        raise ConfigError(f"{path} defines a bot without functions; decorate some with @bot.activity")
     return bots[0]
 
 
@@ -47,13 +52,31 @@ def _load_module(path: str) -> ModuleType:
         raise NotFoundError(f"{path} is not there; name a Python file that defines a bot")
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
-        raise NotFoundError(f"{path} is no Python file")
+        raise NotFoundError(f"{path} is no Python file; name a file *.py that defines a bot")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise PluginLoadError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+        raise _explain(path, error) from error
     return module
+
+
+def _explain(path: str, error: Exception) -> PluginLoadError:
+    """Say what a file raised while it was imported, at which of its lines, and what to do."""
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if _same(frame.filename, path)
+    ]
+    text, cure = str(error), "mend it there"
+    if isinstance(error, SyntaxError) and error.filename and _same(error.filename, path):
+        lines, text = [error.lineno], error.msg
+    elif isinstance(error, ModuleNotFoundError):
+        cure = f"mend the name, or install it where eectl is: {sys.prefix}"
+    place = f"{path}:{lines[-1]}" if lines else path
+    return PluginLoadError(f"{place} cannot be imported: {type(error).__name__}: {text}", cure=cure)
+
+
+def _same(one: str, other: str) -> bool:
+    return Path(one).resolve() == Path(other).resolve()
 
 
 @asynccontextmanager

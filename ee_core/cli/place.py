@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ee_core.cli.session import read_settings
+from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,5 +46,10 @@ def find_journal(context: click.Context, file: str | None) -> Path:
 
 def ensure_folder(path: Path) -> Path:
     """Make a folder for data that only its owner may read."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {path} cannot be made: {error.strerror or error}; name another one"
+        ) from error
     return path

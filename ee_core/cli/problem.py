@@ -8,18 +8,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import click
 
 from ee_core.cli.exits import Exit, exit_of
 from ee_core.errors import EngineError, PluginError, WorkflowError
-
-if TYPE_CHECKING:
-    import click
 
 # What happened, and what to do. A semicolon within quotes is somebody's value; an apostrophe in a word is no quote.
 _TWO_PARTS: Final = re.compile(
     r"""(?P<message>(?:`[^`\n]*`|"[^"\n]*"|(?<!\w)'[^'\n]*'|(?!;\ )[^\n])*);\ (?P<hint>[^\n]+)""", re.VERBOSE
 )
+
+
+_GROUPS: Final = ("job", "workflow", "bot", "engine", "plugin")  # whose commands are asked for without them
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,26 @@ def of_usage(error: click.ClickException) -> Problem:
     """Describe a command line that cannot be read."""
     text = error.format_message().removesuffix(".").replace(". ", "; ")
     message, hint = split(text[:1].lower() + text[1:])
+    hint = re.sub(r"^\(?Did (you mean.*\?)\)?$", r"did \1", hint)  # as everywhere else
     context = getattr(error, "ctx", None)
+    if context is not None and not hint:
+        hint = _find_group(context, message)
     if context is not None and not hint:
         hint = f"see `{context.command_path} --help`"
     return Problem("usage", message, hint, error.exit_code)
+
+
+def _find_group(context: click.Context, message: str) -> str:
+    """Say where a command is that was asked for without its group."""
+    wanted = re.fullmatch(r"no such command '([^']+)'", message)
+    if wanted is None or context.parent is not None or not isinstance(context.command, click.Group):
+        return ""
+    found = [
+        f"`{context.command_path} {group} {wanted[1]}`"
+        for group in _GROUPS
+        if wanted[1] in getattr(context.command.get_command(context, group), "commands", {})
+    ]
+    return f"did you mean {' or '.join(found)}?" if found else ""
 
 
 def of_anything(error: Exception) -> Problem:

@@ -63,7 +63,7 @@ def find_fault(spec: InputSpec, value: object) -> str:
 
 def _find_missing(workflow: Workflow, given: Mapping[str, Any]) -> list[str]:
     return [
-        f"input {name!r} is missing; expected {spec.type}"
+        f"input {name!r} is missing; expected {spec.type}, as in -i {name}=..."
         for name, spec in workflow.inputs.items()
         if spec.required and name not in given
     ]

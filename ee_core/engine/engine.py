@@ -190,7 +190,10 @@ class Engine:
         """
         assert self._lost is not None, "the engine is open"
         error = await self._lost
-        raise EngineStoppedError(f"the engine stops: {error}") from error
+        cure = (
+            "; it drives the jobs now: end one of the two engines" if error.code == "journal_conflict" else ""
+        )
+        raise EngineStoppedError(f"the engine stops: {error}{cure}") from error
 
     async def until_stopped(self, work: Coroutine[Any, Any, T]) -> T:
         """Do work that needs the engine; cancelled when that cannot go on. Raises as `wait_stopped`."""

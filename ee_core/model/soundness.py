@@ -38,6 +38,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 import msgspec
 
@@ -54,6 +55,9 @@ _MAX_SUGGESTIONS = 20  # comparing words is slow, and nobody reads more
 _FOLLOWS_ALL = (NodeKind.PARALLEL, NodeKind.JOIN)
 
 
+_FOLLOWING: Final = ("EE-W106", "EE-W113")  # what a pointer that leads nowhere may bring about
+
+
 def check(workflow: Workflow) -> tuple[Finding, ...]:
     """Return all findings: those about the workflow first, then by node in file order, then by code."""
     nodes: dict[NodeId, Node] = {}
@@ -67,7 +71,12 @@ def check(workflow: Workflow) -> tuple[Finding, ...]:
         findings += _check_kind(node)
         findings += _check_conditions(node, is_native=workflow.scope == "native")
     if workflow.start in nodes:
-        findings += check_paths(_mended(workflow, nodes))
+        is_broken = any(finding.code == "EE-W105" for finding in findings)
+        findings += [
+            finding
+            for finding in check_paths(_mended(workflow, nodes))
+            if not (is_broken and finding.code in _FOLLOWING)  # mend the pointer, and they may be gone
+        ]
     place: dict[NodeId | None, int] = {None: -1} | {node: number for number, node in enumerate(nodes)}
     return tuple(sorted(findings, key=lambda finding: (place[finding.node], finding.code)))
 

@@ -37,6 +37,12 @@ def evaluate(language, source, scope, names=OPEN):
     return program.evaluate(scope)
 
 
+def test_members_of_an_object_have_one_order(language):
+    given = {f"k{number:02}": number for number in reversed(range(50))}
+
+    assert list(evaluate(language, "order", {"order": given})) == sorted(given)
+
+
 def fail(language, source, scope):
     with pytest.raises(ExpressionError) as caught:
         evaluate(language, source, scope)

@@ -164,6 +164,23 @@ def test_settings_that_come_as_text_are_read_as_what_they_are():
     assert (settings.async_transport, settings.ping_s, settings.timeout_s) == (True, 7, 2.5)
 
 
+@pytest.mark.parametrize(
+    ("settings", "cure"),
+    [
+        ({"server": "nats://demo:4222"}, r"\(broker.server\); did you mean 'servers'"),
+        ({"x": 1}, "it has async_transport"),
+    ],
+)
+def test_an_unknown_setting_is_named_with_its_section_and_the_nearest(settings, cure):
+    with pytest.raises(ConfigError, match=f"has no setting .*{cure}"):
+        NatsSettings.parse(settings)
+
+
+def test_an_address_of_another_protocol_is_refused():
+    with pytest.raises(ConfigError, match="'http://demo'; use an address as 'nats://"):
+        NatsSettings.parse({"servers": "http://demo"})
+
+
 def test_text_that_is_no_number_is_refused_by_name():
     with pytest.raises(ConfigError, match="ping_s is 'soon'"):
         NatsSettings.parse({"ping_s": "soon"})

@@ -93,11 +93,18 @@ def test_second_server_on_a_folder_is_refused(own_server, tmp_path, nats_binary)
         ServerProcess(tmp_path / "nats", nats_binary).start()
 
 
-def test_server_that_cannot_start_shows_its_log(own_server, tmp_path, nats_binary):
+def test_server_that_cannot_start_shows_its_log(tmp_path, nats_binary):
+    server = ServerProcess(tmp_path / "nats", nats_binary, settings={"max_payload": "much"})
+
+    with pytest.raises(BrokerUnavailableError, match=r"its log .* ends with: .*nats\.conf:\d+"):
+        server.start()
+
+
+def test_server_whose_port_is_in_use_names_the_port_and_another_way(own_server, tmp_path, nats_binary):
     port = int(own_server.url.rpartition(":")[2])
     server = ServerProcess(tmp_path / "other", nats_binary, port=port)
 
-    with pytest.raises(BrokerUnavailableError, match="address already in use"):
+    with pytest.raises(BrokerUnavailableError, match=rf"port {port} on 127.0.0.1 is in use; .*--port"):
         server.start()
     assert server.pid == 0
 

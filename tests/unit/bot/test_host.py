@@ -372,6 +372,9 @@ async def test_other_process_with_the_same_id_is_logged_as_an_error(world, caplo
     errors = [record for record in caplog.records if record.levelname == "ERROR"]
     assert {record.__dict__["action"] for record in errors} == {"bot_twice"}
     assert "another ledger" in errors[0].getMessage()
+    assert (
+        len({record.getMessage() for record in errors}) == len(errors) == 2
+    )  # each heard of the other, once
 
 
 @virtual_time

@@ -97,6 +97,10 @@ def test_a_dangling_pointer_without_a_near_word_says_what_to_do():
     assert only(act("a", "done", "zzz"), end()).hint == "name a node of the workflow"
 
 
+def test_what_a_dangling_pointer_brings_about_is_not_told_beside_it():
+    assert found(act("a", "bb"), act("b", "done"), end()) == [("EE-W105", "a", 0)]
+
+
 def test_a_dangling_error_pointer():
     assert found(act("a", "done", on_error="oops"), end()) == [("EE-W105", "a", ON_ERROR)]
 

@@ -105,11 +105,14 @@ class Reading:
         if isinstance(inner, list):
             return [self.read(item, depth + 1) for item in inner]
         plain = {}
-        for key, item in inner.items():
+        for key in inner:
             if not isinstance(key, str):
                 raise BoundsError(f"the value has the key {key!r}; keys must be text")
             self._count(_scalar_size(key) + 1)
-            plain[key] = self.read(item, depth + 1)
+        for key in sorted(
+            inner, key=str
+        ):  # CEL keeps no order, and another one each time would puzzle readers
+            plain[str(key)] = self.read(inner[key], depth + 1)
         return plain
 
     def _count(self, size: int) -> None:

@@ -184,7 +184,7 @@ class Connection:
         except _GivesUpError as error:
             raise BrokerUnavailableError(
                 f"no NATS server lets us in at {self._address}: {error}; start one with `eectl up` or "
-                "`nats-server -js`, or name another in the broker setting 'servers'"
+                "`nats-server -js`, or name another with --server or in the setting broker.servers"
             ) from error
         except ImportError as error:
             raise ConfigError(

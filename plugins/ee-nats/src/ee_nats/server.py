@@ -47,11 +47,17 @@ def find_server(configured: str | None = None, from_environment: str | None = No
     Raises:
         ConfigError: There is none; the text says where it was looked for.
     """
-    for source, path in (("broker setting 'server'", configured), ("EE_NATS_SERVER", from_environment)):
+    for source, path in (
+        ("the setting of the nats-server", configured),
+        ("EE_NATS_SERVER", from_environment),
+    ):
         if path:
             found = shutil.which(path)
             if found is None:
-                raise ConfigError(f"{source} names {path!r}, which is no program that can be run")
+                raise ConfigError(
+                    f"{source} names {path!r}, which is no program that can be run; name a nats-server, "
+                    "or nothing for the installed one"
+                )
             return Path(found)
     # beside python: where `pip install ee-nats[server]` puts it, and PATH does not lead in pipx and uv tool
     beside = shutil.which("nats-server", path=str(Path(sys.executable).parent))
@@ -220,6 +226,11 @@ class ServerProcess:
             time.sleep(_POLL_S)
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         told = [line for line in lines if "[FTL]" in line or "[ERR]" in line] or lines
+        if any("address already in use" in line for line in told):
+            raise BrokerUnavailableError(
+                f"{self._binary} does not listen: port {self._port} on 127.0.0.1 is in use; end what uses it, or "
+                "choose another port, as with --port 4223 (-1 is any free one)"
+            )
         raise BrokerUnavailableError(
             f"{self._binary} does not listen; its log {self._log} ends with: {' | '.join(told[-3:])}"
         )

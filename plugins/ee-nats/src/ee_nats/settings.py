@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SERVER: Final = "nats://127.0.0.1:4222"
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64})*")
-_URL: Final = re.compile(r"(?:(?:nats|tls|wss?)://)?[^\s,]+")
+_URL: Final = re.compile(r"(?:(?:nats|tls|wss?)://)?(?![a-z]+://)[^\s,]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ class NatsSettings:
             settings = {**settings, "prefix": namespace}
         for name, value in settings.items():
             if name not in known:
-                raise ConfigError(f"nats has no setting {name!r}; it has {', '.join(sorted(known))}")
+                close = get_close_matches(name, known, n=1)
+                cure = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(sorted(known))}"
+                raise ConfigError(f"broker 'nats' has no setting {name!r} (broker.{name}); {cure}")
             values[name] = (
                 _read_servers(value) if name == "servers" else _read(name, value, known[name].default)
             )

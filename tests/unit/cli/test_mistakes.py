@@ -1,0 +1,120 @@
+"""What somebody who is new to it does wrong: the message names the thing, the place, and what to do."""
+
+import sys
+
+import pytest
+
+from ee_core.cli.exits import Exit
+from ee_core.cli.main import run_command
+
+HELLO = "ee: 1\nname: hello\ninputs:\n  who: {type: string}\nstart: done\nnodes:\n  done: {end: succeeded}\n"
+BOT = "from ee_core import Bot\n"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hello.ee.yaml").write_text(HELLO)
+
+
+def told(capsys, *arguments):
+    code = run_command(arguments)
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "cure"),
+    [
+        ("helo.ee.yaml", "did you mean 'hello.ee.yaml'?"),
+        ("zzz", "has no such file"),
+        ("nowhere/zzz", "there is no folder nowhere in "),
+        (".", "name a file in it"),
+    ],
+)
+def test_a_file_that_is_not_there(capsys, file, cure):
+    code, err = told(capsys, "workflow", "check", file)
+
+    assert code == Exit.NOT_FOUND
+    assert f"{file} cannot be read" in err
+    assert cure in err
+
+
+def test_an_input_that_is_missing(capsys):
+    code, err = told(capsys, "run", "hello.ee.yaml")
+
+    assert code == Exit.INVALID_INPUT
+    assert "input 'who' is missing\nhint: expected string, as in -i who=...\n" in err
+
+
+def test_an_input_without_a_value(capsys):
+    code, err = told(capsys, "run", "hello.ee.yaml", "-i", "who")
+
+    assert code == Exit.INVALID_INPUT
+    assert "input 'who' is not of the form name=value\nhint: write it as in -i who=...\n" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"{\n  who: Ada}", "in.json:2:3 is no JSON"),
+        (b"[1]", "in.json holds no JSON object"),
+        (b'{"who": "\xff"}', "in.json is no JSON"),
+    ],
+)
+def test_inputs_that_are_no_json_object(capsys, tmp_path, content, fault):
+    (tmp_path / "in.json").write_bytes(content)
+
+    code, err = told(capsys, "run", "hello.ee.yaml", "-I", "in.json")
+
+    assert code == Exit.INVALID_INPUT
+    assert fault in err
+    assert "hint: " in err
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("x = 1\ndef f(:\n", "bot.py:2 cannot be imported: SyntaxError: invalid syntax\nhint: mend it there"),
+        ("x = 1\n\n1 / 0\n", "bot.py:3 cannot be imported: ZeroDivisionError: division by zero\nhint: mend it there"),
+        ("import nowhere_at_all\n", f"bot.py:1 cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'\nhint: mend the name, or install it where eectl is: {sys.prefix}"),
+        (BOT + 'bot = Bot("b")\n', "bot.py defines a bot without functions\nhint: decorate some with @bot.activity"),
+        ("x = 1\n", "bot.py defines no bot\nhint: write "),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_bot(capsys, tmp_path, source, fault):
+    (tmp_path / "bot.py").write_text(source)
+
+    code, err = told(capsys, "run", "hello.ee.yaml", "-i", "who=Ada", "--bot", "bot.py")
+
+    assert code in {Exit.INVALID_INPUT, Exit.NOT_FOUND}
+    assert fault in err
+
+
+def test_a_bot_says_that_it_serves_only_when_the_broker_is_reached(capsys, tmp_path):
+    (tmp_path / "bot.py").write_text(f'{BOT}bot = Bot("b")\n\n\n@bot.activity("a.b")\ndef f() -> None: ...\n')
+
+    code, err = told(capsys, "bot", "run", "bot.py", "--server", "nats://127.0.0.1:1")
+
+    assert code == Exit.UNREACHABLE
+    assert "lets us in at nats://127.0.0.1:1" in err
+    assert "name another with --server" in err
+    assert "serves" not in err
+
+
+def test_a_command_without_its_group(capsys):
+    assert told(capsys, "submit", "hello.ee.yaml") == (
+        Exit.USAGE,
+        "error: no such command 'submit'\nhint: did you mean `eectl job submit`?\n",
+    )
+
+
+def test_a_misspelt_option_and_a_misspelt_command(capsys):
+    assert "hint: did you mean one of: '--input'" in told(capsys, "run", "hello.ee.yaml", "--inptu", "a=b")[1]
+    assert "hint: did you mean 'submit'?" in told(capsys, "job", "sumbit")[1]
+
+
+def test_a_folder_for_data_that_cannot_be_made(capsys):
+    code, err = told(capsys, "up", "--data", "hello.ee.yaml/data", "--port", "-1")
+
+    assert code == Exit.INVALID_INPUT
+    assert "the folder hello.ee.yaml/data cannot be made: Not a directory\nhint: name another one\n" in err
