@@ -40,6 +40,7 @@ class Server:
     scheme: str = "http"
     received: list[Received] = field(default_factory=list)
     open: int = 0
+    written: int = 0  # bytes of an endless body
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         return f"{self.scheme}://{host}:{self.port}{path}"
@@ -92,6 +93,8 @@ class Server:
                 self._write(writer, int(query.get("code", "302")), b"", {"location": query["to"]})
             case "/large":
                 self._write(writer, 200, b"a" * int(query["bytes"]), {"content-type": "text/plain"})
+            case "/endless":
+                await self._write_much(writer, int(query["bytes"]))
             case "/gzip":
                 body = gzip.compress(b"a" * int(query["bytes"]))
                 self._write(
@@ -113,6 +116,14 @@ class Server:
             case _:
                 self._write(writer, 404, b"no such thing", {"content-type": "text/plain"})
         await writer.drain()
+
+    async def _write_much(self, writer: asyncio.StreamWriter, count: int) -> None:
+        writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {count}\r\n\r\n".encode())
+        chunk = bytes(65_536)
+        while self.written < count:
+            writer.write(chunk)
+            await writer.drain()
+            self.written += len(chunk)
 
     def _write(self, writer: asyncio.StreamWriter, status: int, body: bytes, headers: dict[str, str]) -> None:
         lines = [f"HTTP/1.1 {status} Word", f"content-length: {len(body)}", "connection: close"]

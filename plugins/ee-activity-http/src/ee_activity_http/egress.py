@@ -23,7 +23,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAME: Final = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_STANDS_FOR_IPV4: Final = tuple(  # by its last 32 bits
+    ipaddress.IPv6Network(text)
+    for text in (
+        "64:ff9b::/96",  # NAT64, RFC 6052
+        "::/96",  # IPv4-compatible, RFC 4291, 2.5.5.1: out of use, but some systems still know it
+        "::ffff:0:0:0/96",  # IPv4-translated, RFC 7915
+    )
+)
 _MAX_PORT: Final = 65_535
 # A host that ends so is an address to many readers, whether or not we can read it. Source: WHATWG URL, "ends in a number"
 _ENDS_IN_NUMBER: Final = re.compile(r"(^|\.)([0-9]+|0x[0-9a-f]*)$")
@@ -178,7 +185,8 @@ def _effective(address: Address) -> Address:
     """Return the IPv4 address that an IPv6 one stands for, where it does: packets go there in the end."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    if address in _NAT64:
+    is_itself = address.is_loopback or address.is_unspecified  # ::1 and :: are of ::/96 by their bits only
+    if not is_itself and any(address in network for network in _STANDS_FOR_IPV4):
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     teredo = address.teredo[1] if address.teredo else None
     return address.ipv4_mapped or address.sixtofour or teredo or address
