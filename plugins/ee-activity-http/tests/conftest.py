@@ -171,6 +171,17 @@ async def proxy() -> AsyncIterator[Proxy]:
 
 
 @pytest.fixture
+async def tls_proxy(certificate: Path) -> AsyncIterator[Proxy]:
+    made = Proxy(scheme="https")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    listening = await asyncio.start_server(made.handle, "127.0.0.1", 0, ssl=context)
+    made.port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        yield made
+
+
+@pytest.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()
     listening = await asyncio.start_server(made.handle, "127.0.0.1", 0)

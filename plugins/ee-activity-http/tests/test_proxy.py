@@ -79,6 +79,18 @@ async def test_tls_goes_through_a_tunnel_and_the_certificate_is_the_servers(
     assert "proxy-authorization" not in request.headers
 
 
+async def test_a_proxy_with_tls_shows_the_certificate_of_its_own_name(
+    tls_proxy, fetch, certificate: Path
+) -> None:
+    settings = {"set_ca_file": str(certificate)}
+
+    await fetch("http://erp.example/echo", set_proxy=tls_proxy.url("", "localhost"), **settings)
+    refused = await fail(fetch("http://erp.example/echo", set_proxy=tls_proxy.url(""), **settings))
+
+    assert [request.target for request in tls_proxy.received] == ["http://erp.example/echo"]
+    assert refused == (PermanentActivityError, "tls")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_nothing_was_sent_when_a_proxy_refuses_a_tunnel(proxy, fetch, method: str) -> None:
     proxy.refusal = 403
