@@ -17,6 +17,8 @@ from ee_core.local.sqlite_journal import SqliteJournal
 from ee_core.model.ids import JobId
 from ee_core.testing.journal_store import entry
 
+pytestmark = pytest.mark.slow  # all of them together
+
 KILLS = 20
 FLIPS = 100
 

@@ -25,6 +25,8 @@ from ee_core.simulation.rehearsal_places import Kind
 from ee_core.simulation.rehearsal_report import gather, summary, tell, tell_one
 from ee_core.simulation.rehearsal_values import plausible
 
+pytestmark = pytest.mark.slow  # all of them together
+
 END = {"end": "succeeded"}
 SCAN = {"activity": "desk.scan", "next": "done"}
 RACE = {

@@ -10,6 +10,8 @@ from ee_core.simulation import lines as ln
 from ee_core.simulation.checker import check
 from ee_core.simulation.retelling import alter, change, insert, swap, without
 
+pytestmark = pytest.mark.slow  # all of them together
+
 MANY = settings(max_examples=200, deadline=None)
 
 

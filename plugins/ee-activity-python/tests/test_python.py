@@ -25,6 +25,8 @@ from ee_core.local.env import SystemEnv
 from ee_core.registry import Registry
 from ee_core.testing.activity import new_context
 
+pytestmark = pytest.mark.slow  # all of them together
+
 if TYPE_CHECKING:
     from pathlib import Path
 

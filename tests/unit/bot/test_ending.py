@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow  # all of them together
+
 TASKS = {
     "obeys": "await asyncio.sleep(3600)",
     "swallows": """while True:

@@ -13,6 +13,8 @@ import pytest
 from ee_core.cli.init import TEMPLATES, read_template
 from ee_core.cli.main import run_command
 
+pytestmark = pytest.mark.slow  # all of them together
+
 if TYPE_CHECKING:
     from pathlib import Path
 

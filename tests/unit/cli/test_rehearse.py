@@ -8,6 +8,8 @@ import yaml
 from ee_core.cli.exits import Exit
 from ee_core.cli.main import run_command
 
+pytestmark = pytest.mark.slow  # all of them together
+
 STEP = "ee: 1\nname: step\nstart: scan\nnodes:\n  scan: {activity: desk.scan, next: done}\n  done: {end: succeeded}\n"
 RACE = """
 ee: 1

@@ -22,6 +22,8 @@ from ee_core.errors import WorkflowError
 from ee_core.local.env import SystemEnv
 from ee_core.registry import Registry
 
+pytestmark = pytest.mark.slow  # all of them together
+
 FULL = {
     "ee": 1,
     "name": "full",
