@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
@@ -96,5 +97,7 @@ def cli(ctx: click.Context, config: str | None, context: str | None, verbose: in
     143 terminated.
     """
     ctx.ensure_object(dict).update(config=config, context=context)
+    if os.environ.get("NO_COLOR"):  # noqa: TID251 - a custom of all programs, https://no-color.org, and no setting
+        ctx.color = False
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)

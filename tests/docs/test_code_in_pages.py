@@ -155,8 +155,10 @@ def split(line: str) -> list[list[str]]:
     lexer.whitespace_split = True
     commands: list[list[str]] = [[]]
     for word in lexer:
-        if word == ">":
-            next(lexer)  # the file
+        if word in {">", ">&"}:
+            next(lexer)  # the file, or the descriptor
+            if commands[-1][-1:] == ["2"]:
+                commands[-1].pop()  # of stderr
         elif set(word) <= set(";&|"):
             commands.append([])
         else:

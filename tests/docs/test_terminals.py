@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # all of them together
+
 PATIENCE_S = 40.0
 JOB = re.compile(r"\bj[0-9a-f]{23}\b")
 VOLATILE = {  # what is compared by its form alone
@@ -192,6 +194,12 @@ def test_the_pieces_run_each_by_itself(blocks_of, terminals, tmp_path):
 @pytest.mark.timeout(120)
 def test_each_machine_has_a_user_of_its_own(blocks_of, terminals, tmp_path):
     carry_out(blocks_of("howto/run-bots-on-other-machines.md"), terminals, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_command_line_is_as_it_is_told(blocks_of, terminals, tmp_path):
+    carry_out(blocks_of("howto/use-eectl.md"), terminals, tmp_path)
 
 
 @pytest.mark.timeout(120)
