@@ -161,9 +161,13 @@ def test_ctrl_c_cancels_where_that_is_asked_for(terminal):
 
 
 STUBBORN = """
+import atexit
 import time
+from pathlib import Path
+
 from ee_core.bot import Bot
 
+atexit.register(Path("ended-in-order").touch)
 bot = Bot("stubborn")
 
 
@@ -175,15 +179,18 @@ def hang() -> None:
 HANGS = "ee: 1\nname: hangs\nstart: work\nnodes:\n  work: {activity: hang, next: done}\n  done: {end: succeeded}\n"
 
 
-def test_a_second_ctrl_c_waits_for_nothing(terminal, tmp_path):
+@pytest.mark.parametrize(("presses", "in_order"), [(1, True), (2, False)])
+def test_a_second_ctrl_c_waits_for_nothing(terminal, tmp_path, presses, in_order):
     (tmp_path / "stubborn.py").write_text(STUBBORN)
     (tmp_path / "hangs.ee.yaml").write_text(HANGS)
     shown = terminal("run", "hangs.ee.yaml", "--bot", "stubborn.py", "--id", "j1")
     shown.wait_for(r"work +local-\d  working")
     shown.press(b"\x03")
-    shown.wait_for("interrupted; job j1 ends")
-    shown.press(b"\x03")
+    shown.wait_for("interrupted; job j1 ends")  # and then the bot's code is given time
+    if presses > 1:
+        shown.press(b"\x03")
     assert shown.wait() == 130
+    assert (tmp_path / "ended-in-order").exists() == in_order
 
 
 def test_when_the_time_is_up_the_exit_code_says_so(terminal):
