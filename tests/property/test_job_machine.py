@@ -466,5 +466,5 @@ def test_any_fact_at_any_time_keeps_the_rules() -> None:
 @pytest.mark.timeout(600)
 def test_any_fact_at_any_time_keeps_the_rules_for_longer() -> None:
     run_state_machine_as_test(
-        JobMachine, settings=settings(max_examples=1500, stateful_step_count=80, deadline=None)
+        JobMachine, settings=settings(max_examples=800, stateful_step_count=80, deadline=None)
     )
