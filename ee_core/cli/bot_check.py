@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ee_core.contracts.lock import Lease, LockProvider
     from ee_core.messages.bots import BotHello
     from ee_core.model.ids import BotId, EngineId
-    from ee_core.registry import Registry
 
 _HELD_S: Final = 120.0  # so long an engine may have the bot
 _LOOK_S: Final = 1.0
@@ -109,18 +108,18 @@ async def _check(settings: Settings, bot_id: str, work: Work, *, restart: bool) 
 
 
 async def _open(settings: Settings, env: Env, stack: AsyncExitStack) -> tuple[Broker, LockProvider]:
+    from ee_core.engine import open_lock
     from ee_core.errors import ConfigError
     from ee_core.registry import Registry
 
-    registry: Registry = Registry(settings, env)
+    registry = Registry(settings, env)
     broker = registry.open_broker(settings.broker.name, settings.broker.settings, env)
     await stack.enter_async_context(broker)
     if not broker.traits.shared:
         raise ConfigError(
             f"broker {settings.broker.name!r} lives in one process, so no bot can be met on it; use one such as nats"
         )
-    name = settings.lock.name or settings.broker.name
-    lock = registry.open_lock(name, settings.lock.settings or settings.broker.settings, env)
+    lock = open_lock(registry, settings, env)
     await stack.enter_async_context(lock)
     return broker, lock
 

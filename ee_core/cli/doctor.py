@@ -11,7 +11,7 @@ from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put
-from ee_core.cli.place import DATA, find_journal
+from ee_core.cli.place import DATA, JOURNAL, find_journal
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
 from ee_core.cli.site import find_site
 
@@ -90,7 +90,7 @@ def _examine(
     found += check_server(binary)
     found += check_port(PORT)
     try:
-        path = find_journal(context, journal or (str(data / "journal.sqlite") if data != DATA else None))
+        path = find_journal(context, journal or (str(data / JOURNAL) if data != DATA else None))
     except ConfigError as error:
         found.append(Finding("journal", "ok", str(error)))
     else:

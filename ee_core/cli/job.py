@@ -13,7 +13,7 @@ from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.past import Moment, check_past
-from ee_core.cli.session import connected, read_settings, server_flags, server_options
+from ee_core.cli.session import connected, read_settings, server_flags, server_options, workflow_options
 from ee_core.cli.watch_options import watch_options
 
 _DAY_US = 86_400_000_000
@@ -26,18 +26,7 @@ def job() -> None:
 
 @job.command()
 @click.argument("workflow", type=click.Path())
-@click.option(
-    "-i",
-    "--input",
-    "pairs",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A job input; JSON if it is JSON, else text.",
-)
-@click.option("-I", "--input-file", metavar="FILE", help="A JSON object with inputs; - is stdin.")
-@click.option(
-    "--bindings", metavar="FILE", help="For a file in the export form: what its activity ids stand for."
-)
+@workflow_options
 @click.option(
     "--id", "job_id", metavar="ID", help="The job's id: the same id and content again is the same job."
 )

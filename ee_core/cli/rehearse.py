@@ -14,7 +14,7 @@ import click
 from ee_core.cli.exits import Exit
 from ee_core.cli.formats import output_options
 from ee_core.cli.output import put, say
-from ee_core.cli.session import read_settings
+from ee_core.cli.session import read_settings, workflow_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,18 +32,7 @@ _SHOWS_S: Final = 0.2
 
 @click.command()
 @click.argument("file")
-@click.option(
-    "-i",
-    "--input",
-    "pairs",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A job input; JSON if it is JSON, else text.",
-)
-@click.option("-I", "--input-file", metavar="FILE", help="A JSON object with inputs; - is stdin.")
-@click.option(
-    "--bindings", metavar="FILE", help="For a file in the export form: what its activity ids stand for."
-)
+@workflow_options
 @click.option("--stubs", metavar="FILE", help="What activities give: outputs or errors, by node or type.")
 @click.option(
     "--bot",

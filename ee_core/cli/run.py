@@ -14,7 +14,7 @@ from ee_core.cli.formats import Output, output_options
 from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
-from ee_core.cli.session import read_settings
+from ee_core.cli.session import read_settings, workflow_options
 from ee_core.cli.watch_options import watch_options
 
 if TYPE_CHECKING:
@@ -28,18 +28,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.Path())
-@click.option(
-    "-i",
-    "--input",
-    "pairs",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A job input; JSON if it is JSON, else text.",
-)
-@click.option("-I", "--input-file", metavar="FILE", help="A JSON object with inputs; - is stdin.")
-@click.option(
-    "--bindings", metavar="FILE", help="For a file in the export form: what its activity ids stand for."
-)
+@workflow_options
 @click.option(
     "--broker",
     type=click.Choice(["memory", "nats"]),

@@ -28,6 +28,24 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def workflow_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a command that is given a workflow file to run: inputs, and bindings."""
+    command = click.option(
+        "--bindings", metavar="FILE", help="For a file in the export form: what its activity ids stand for."
+    )(command)
+    command = click.option(
+        "-I", "--input-file", metavar="FILE", help="A JSON object with inputs; - is stdin."
+    )(command)
+    return click.option(
+        "-i",
+        "--input",
+        "pairs",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A job input; JSON if it is JSON, else text.",
+    )(command)
+
+
 def read_settings(context: click.Context, flags: Mapping[str, Any] | None = None) -> Settings:
     """Read the settings of a command.
 

@@ -12,8 +12,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ee_core.errors import InputError
-from ee_core.model.events import Error
-from ee_core.simulation.rehearsal_cast import Stub
+from ee_core.simulation.rehearsal_cast import Stub, to_stub
 
 _FORM: Final = "write {output: ...} or {error: {code: ..., message: ...}}"
 
@@ -34,12 +33,8 @@ def read_stubs(text: bytes, place: str) -> dict[str, Stub]:
     return {name: _read(name, stub, place) for name, stub in stubs.items()}
 
 
-def _read(name: str, stub: Any, place: str) -> Stub:
-    if isinstance(stub, dict) and stub.keys() == {"output"}:
-        return Stub(stub["output"])
-    error = stub.get("error") if isinstance(stub, dict) and stub.keys() == {"error"} else None
-    if isinstance(error, dict) and "code" in error and error.keys() <= {"code", "message"}:
-        code, message = error["code"], error.get("message", "")
-        if isinstance(code, str) and isinstance(message, str):
-            return Stub(error=Error(code, message))
-    raise InputError(f"{place}: the stub {name!r} is {stub!r:.80}; {_FORM}")
+def _read(name: str, stated: Any, place: str) -> Stub:
+    stub = to_stub(stated)
+    if stub is None:
+        raise InputError(f"{place}: the stub {name!r} is {stated!r:.80}; {_FORM}")
+    return stub

@@ -47,9 +47,8 @@ async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
     """
     policies = CorePolicies(env, max_open_jobs=settings.engine.max_open_jobs)
     registry = Registry(settings, env, core=policies)
-    lock_name = settings.lock.name or settings.broker.name
     broker = registry.open_broker(settings.broker.name, settings.broker.settings, env)
-    lock = registry.open_lock(lock_name, _lock_settings(settings, lock_name), env)
+    lock = open_lock(registry, settings, env)
     journal = registry.open_journal(settings.journal.name, settings.journal.settings, env)
     catalogue = registry.open_catalogue(settings.catalogue.name, settings.catalogue.settings)
     async with AsyncExitStack() as stack:
@@ -59,7 +58,7 @@ async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
         await stack.enter_async_context(lock)
         if broker.traits.shared and not lock.traits.shared:
             raise ConfigError(
-                f"lock {lock_name!r} is for one process, but broker {settings.broker.name!r} is shared by many:"
+                f"lock {_name_lock(settings)!r} is for one process, but broker {settings.broker.name!r} is shared by many:"
                 f" leave out the setting lock.name, or name a shared lock"
             )
         yield Parts(
@@ -73,6 +72,16 @@ async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
             journal=journal,
             catalogue=catalogue,
         )
+
+
+def open_lock(registry: Registry, settings: Settings, env: Env) -> LockProvider:
+    """Make the lock provider that the settings name, unopened. Raises as `Registry.open_lock`."""
+    name = _name_lock(settings)
+    return registry.open_lock(name, _lock_settings(settings, name), env)
+
+
+def _name_lock(settings: Settings) -> str:
+    return settings.lock.name or settings.broker.name
 
 
 def _lock_settings(settings: Settings, lock_name: str) -> dict[str, object]:

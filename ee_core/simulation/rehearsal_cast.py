@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ee_core.contracts.activity import ActivityTraits
 from ee_core.errors import ActivityError
 from ee_core.local.activities import DelayActivity, LogActivity, NoopActivity, read_duration_s
+from ee_core.model.events import Error
 from ee_core.simulation.activities import Player
 from ee_core.simulation.bots import BotSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from ee_core.contracts.activity import ActivityContext, ActivityType
     from ee_core.definitions import Definition
-    from ee_core.model.events import Error
     from ee_core.model.workflow import Activity, Node, Workflow
     from ee_core.simulation.activities import Doer, Work
     from ee_core.simulation.recorder import Recorder
@@ -48,6 +49,18 @@ class Stub:
 
     output: Any = None
     error: Error | None = None
+
+
+def to_stub(stated: Any) -> Stub | None:
+    """Return a stub as plain values state it, ``{output: ...}`` or ``{error: {code, message}}``; None if they do not."""
+    if isinstance(stated, Mapping) and stated.keys() == {"output"}:
+        return Stub(stated["output"])
+    error = stated.get("error") if isinstance(stated, Mapping) and stated.keys() == {"error"} else None
+    if isinstance(error, Mapping) and "code" in error and error.keys() <= {"code", "message"}:
+        code, message = error["code"], error.get("message", "")
+        if isinstance(code, str) and isinstance(message, str):
+            return Stub(error=Error(code, message))
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from ee_core.config import Settings
 from ee_core.errors import ActivityError, InputError
 from ee_core.local.activities import DelayActivity, LogActivity, NoopActivity
-from ee_core.model.events import Error
 from ee_core.registry import Registry
 from ee_core.simulation.registry import list_languages, open_language
-from ee_core.simulation.rehearsal_cast import Stub
+from ee_core.simulation.rehearsal_cast import Stub, to_stub
 
 if TYPE_CHECKING:
     from ee_core.contracts.activity import ActivityContext, ActivityTraits, ActivityType
@@ -52,13 +51,9 @@ def _to_answer(name: str, stated: Any) -> Answer:
         return stated
     if callable(stated):
         return lambda value: stated(value)  # noqa: PLW0108 - what is callable need not be of the type
-    if isinstance(stated, Mapping) and stated.keys() == {"output"}:
-        return Stub(stated["output"])
-    error = stated.get("error") if isinstance(stated, Mapping) and stated.keys() == {"error"} else None
-    if isinstance(error, Mapping) and "code" in error and error.keys() <= {"code", "message"}:
-        code, message = error["code"], error.get("message", "")
-        if isinstance(code, str) and isinstance(message, str):
-            return Stub(error=Error(code, message))
+    stub = to_stub(stated)
+    if stub is not None:
+        return stub
     raise InputError(f"the stub {name!r} is {stated!r:.80}; {FORM}")
 
 
