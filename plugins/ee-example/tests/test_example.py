@@ -25,7 +25,7 @@ async def test_it_greets_with_the_word_of_the_configuration() -> None:
 
 
 def test_a_wrong_setting_stops_the_start_and_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"activities\.example\.greting: extra inputs are not permitted"):
+    with pytest.raises(ConfigError, match=r"unknown key 'activities\.example\.greting'; known are greeting"):
         make_registry(greting="Hi").open_activity("example")
 
 

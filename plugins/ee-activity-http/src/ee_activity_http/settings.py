@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ee_activity_http.egress import parse_rule
 from ee_activity_http.proxy import ENVIRONMENT, parse_proxy
-from ee_core.errors import ConfigError
+from ee_core.contracts.settings import Texts, read_section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ class HttpSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    allow: tuple[str, ...] = Field(
+    allow: Texts = Field(
         default=(),
         description="Where requests may go although it is no public address: `HOST`, `*.DOMAIN`, `ADDRESS` or"
         " `ADDRESS/LENGTH`, each with or without `:PORT`.",
@@ -51,13 +51,6 @@ class HttpSettings(BaseModel):
         " to their places themselves. A proxy looks names up, so that `allow` judges names alone.",
     )
 
-    @field_validator("allow", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return (
-            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        )
-
     @field_validator("allow")
     @classmethod
     def _check(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -79,13 +72,4 @@ def read_settings(section: Mapping[str, Any]) -> HttpSettings:
     Raises:
         ConfigError: It names the key, the value and what was expected.
     """
-    try:
-        return HttpSettings.model_validate(dict(section))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(["activities.http", *(str(part) for part in first["loc"])])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(HttpSettings.model_fields)
-            raise ConfigError(f"unknown key {key!r}; known are {known}") from None
-        got = "" if first["loc"] == ("proxy",) else f", got {first['input']!r}"  # it may hold a password
-        raise ConfigError(f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}{got}") from None
+    return read_section(HttpSettings, section, "activities.http")

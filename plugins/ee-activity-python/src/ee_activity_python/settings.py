@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from ee_core.errors import ConfigError
+from ee_core.contracts.settings import Texts, read_section
 from ee_core.model.limits import MAX_OUTPUT_BYTES
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class PythonSettings(BaseModel):
         description='Functions by the name that workflows say: `tick = "counter:tick"`, or a table `{call, stateless,'
         " idempotent}`.",
     )
-    path: tuple[str, ...] = Field(
+    path: Texts = Field(
         default=(), description="Folders in which modules are looked for, after those of Python itself."
     )
     processes: int = Field(
@@ -68,13 +68,6 @@ class PythonSettings(BaseModel):
         description="Largest result of a function, as JSON.",
     )
 
-    @field_validator("path", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return (
-            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        )
-
     @field_validator("functions")
     @classmethod
     def _check(cls, value: dict[str, FunctionSettings]) -> dict[str, FunctionSettings]:
@@ -90,14 +83,4 @@ def read_settings(section: Mapping[str, Any]) -> PythonSettings:
     Raises:
         ConfigError: It names the key, the value and what was expected.
     """
-    try:
-        return PythonSettings.model_validate(dict(section))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join([SECTION, *(str(part) for part in first["loc"])])
-        if first["type"] == "extra_forbidden":
-            models = FunctionSettings if "functions" in first["loc"] else PythonSettings
-            raise ConfigError(f"unknown key {key!r}; known are {', '.join(models.model_fields)}") from None
-        raise ConfigError(
-            f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}"
-        ) from None
+    return read_section(PythonSettings, section, SECTION)

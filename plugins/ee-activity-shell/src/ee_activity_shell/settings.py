@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ee_core.errors import ConfigError
+from ee_core.contracts.settings import Texts, read_section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ class ShellSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    allow: tuple[str, ...] = Field(
+    allow: Texts = Field(
         default=(),
         description="Programs that may run: names, which are looked for in `PATH`, or absolute paths; `*` is any. An"
         " interpreter among them, as `python3`, `env` or `ssh`, runs whatever it is told.",
@@ -33,7 +33,7 @@ class ShellSettings(BaseModel):
         default=False,
         description="Whether a command may be a line for the shell (`shell: true`); then any program may run.",
     )
-    environment: tuple[str, ...] = Field(
+    environment: Texts = Field(
         default=(),
         description="Variables that programs may have beside `PATH`: the workflow's value, else that of this process.",
     )
@@ -55,13 +55,6 @@ class ShellSettings(BaseModel):
         le=MAX_BYTES,
         description="How much of standard output, and as much of standard error, is kept; the rest is thrown away.",
     )
-
-    @field_validator("allow", "environment", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return (
-            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        )
 
     @field_validator("allow")
     @classmethod
@@ -86,14 +79,4 @@ def read_settings(section: Mapping[str, Any]) -> ShellSettings:
     Raises:
         ConfigError: It names the key, the value and what was expected.
     """
-    try:
-        return ShellSettings.model_validate(dict(section))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join([SECTION, *(str(part) for part in first["loc"])])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(ShellSettings.model_fields)
-            raise ConfigError(f"unknown key {key!r}; known are {known}") from None
-        raise ConfigError(
-            f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {first['input']!r}"
-        ) from None
+    return read_section(ShellSettings, section, SECTION)

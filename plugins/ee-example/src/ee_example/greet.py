@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ee_core.contracts.activity import ActivityTraits
-from ee_core.errors import ConfigError, PermanentActivityError
+from ee_core.contracts.settings import read_section
+from ee_core.errors import PermanentActivityError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,9 +63,4 @@ def read_settings(section: Mapping[str, Any]) -> GreetSettings:
     Raises:
         ConfigError: It names the key, and what is wrong with it.
     """
-    try:
-        return GreetSettings.model_validate(dict(section))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(["activities.example", *(str(part) for part in first["loc"])])
-        raise ConfigError(f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+    return read_section(GreetSettings, section, "activities.example")
