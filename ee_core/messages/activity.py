@@ -34,6 +34,9 @@ class ActivityRequest(Message):
     ledger: str | None = None  # the bot's memory that is meant; none with `_any`
     activity: str = Field(max_length=64)  # the activity type
     input: Any = None  # for the activity, expressions evaluated; the same for all attempts of the visit
+    secrets: list[list[str | int]] | None = (
+        None  # paths into `input`, keys and places: there `secret:NAME` stands for a secret, nowhere else; none: no path
+    )
     input_hash: str = ""  # hex SHA-256 of its canonical JSON; another one for a known attempt is a conflict
     accept_ms: Count = 10_000  # so soon the engine wants `accepted`
     heartbeat_ms: Count = 15_000  # so soon it wants each next sign of life

@@ -17,6 +17,7 @@ from ee_core.model import graph, template
 from ee_core.model.expression import Program
 from ee_core.model.graph import Graph
 from ee_core.model.ids import NodeId, WorkflowHash
+from ee_core.model.references import Path, find_references
 from ee_core.model.template import BoundTemplate
 from ee_core.model.workflow import Node, NodeKind, Workflow
 
@@ -44,6 +45,7 @@ class CompiledWorkflow:
     fixed: tuple[tuple[int, ...] | None, ...]  # slots followed whatever the context says; None: it decides
     templates: tuple[BoundTemplate | None, ...]  # of an activity's input; None: no activity, or a literal
     literals: tuple[Rendered | None, ...]  # of an activity's input without expressions
+    secrets: tuple[tuple[Path, ...], ...]  # where an activity's input refers to secrets, rendered or not
     followers: tuple[frozenset[int], ...]  # nodes whose bot is `same_as` this node's
 
     @property
@@ -93,6 +95,7 @@ def compile_workflow(
         fixed=tuple(_fixed_slots(node) for node in workflow.nodes),
         templates=tuple(bound if isinstance(bound, BoundTemplate) else None for bound in inputs),
         literals=tuple(bound if isinstance(bound, Rendered) else None for bound in inputs),
+        secrets=tuple(map(_references, inputs)),
         followers=tuple(map(frozenset, followers)),
     )
 
@@ -113,6 +116,12 @@ def _input(node: Node, program: Callable[[str], Program]) -> BoundTemplate | Ren
     parsed = template.parse(node.activity.input)
     bound = parsed.bind(program)
     return bound if parsed.sources else to_rendered(bound.render({}))
+
+
+def _references(bound: BoundTemplate | Rendered | None) -> tuple[Path, ...]:
+    if isinstance(bound, Rendered):
+        return tuple(find_references(bound.value))
+    return () if bound is None else bound.references
 
 
 def _fixed_slots(node: Node) -> tuple[int, ...] | None:

@@ -20,8 +20,7 @@ import msgspec
 
 from ee_core.errors import TemplateError
 from ee_core.model.expression import Program, Scope
-
-Path = tuple[str | int, ...]  # keys and places that lead into a JSON value
+from ee_core.model.references import Path, find_references
 
 _MARK = re.compile(r"\$\$\{|\$\{")
 # In turn: a string's opening with its prefix, a word (so that the r of `bar` is no prefix), a comment, a brace.
@@ -73,6 +72,7 @@ class BoundTemplate:
     """A template with its programs; stateless, shared by all jobs of a workflow."""
 
     programs: tuple[Program, ...]  # one per source, in order
+    references: tuple[Path, ...]  # where the definition's own text refers to secrets
     _part: _Part
 
     def render(self, scope: Scope) -> Any:
@@ -94,6 +94,11 @@ class Template:
     _part: _Part
 
     @property
+    def references(self) -> tuple[Path, ...]:
+        """Where literal text refers to secrets, in order; the paths are those of the rendered value too."""
+        return tuple(_find_references(self._part, ()))
+
+    @property
     def is_one_expression(self) -> bool:
         """Whether the whole value is an expression, whose value takes its place and may be of any type."""
         return isinstance(self._part, _Value)
@@ -101,7 +106,8 @@ class Template:
     def bind(self, compile: Callable[[str], Program]) -> BoundTemplate:
         """Compile every expression, each different text once; what `compile` raises is passed on."""
         programs = {text: compile(text) for text in dict.fromkeys(source.text for source in self.sources)}
-        return BoundTemplate(tuple(programs[source.text] for source in self.sources), self._part)
+        bound = tuple(programs[source.text] for source in self.sources)
+        return BoundTemplate(bound, self.references, self._part)
 
 
 def parse(value: Any) -> Template:
@@ -139,6 +145,19 @@ def _is_same(values: Any, parts: Any) -> bool:
     return all(
         isinstance(part, _Literal) and part.value is value for value, part in zip(values, parts, strict=True)
     )
+
+
+def _find_references(part: _Part, path: Path) -> Iterator[Path]:
+    """An expression keeps its place: what it becomes has no part in this."""
+    match part:
+        case _Literal(value):
+            yield from find_references(value, path)
+        case _Array(items):
+            for place, item in enumerate(items):
+                yield from _find_references(item, (*path, place))
+        case _Object(members):
+            for key, member in members:
+                yield from _find_references(member, (*path, key))
 
 
 def _parse_text(text: str, path: Path, sources: list[Source]) -> _Part:

@@ -10,6 +10,7 @@ from typing import Final
 from ee_core.model.events import IncidentKind
 from ee_core.model.ids import BotId, NodeId
 from ee_core.model.job import Attempt, Job, Visit, VisitStatus
+from ee_core.model.references import Path
 from ee_core.model.waits import DrainWait, LeaseWait, ResponseWait, TimerWait, Wait, WaitDelta, WaitKey
 from ee_core.model.workflow import Activity, Node
 
@@ -78,11 +79,12 @@ def wait_of(job: Job, visit: Visit) -> Wait | None:
         return None
     if visit.status is VisitStatus.AWAITING:
         attempt = visit.open_attempt
-        return None if attempt is None else _response_wait(visit, node, activity, attempt, is_helpless)
+        secrets = job.workflow.secrets[visit.node]
+        return None if attempt is None else _response_wait(visit, node, attempt, is_helpless, secrets)
     if visit.status is not VisitStatus.PENDING:
         return None
     if visit.retry_at_us is not None:
-        return TimerWait(visit.id, visit.retry_at_us)
+        return TimerWait(visit.id, visit.retry_at_us, visit.attempts[-1].assigned_us)
     if activity.stateless or not activity.type:
         return None
     return _lease_wait(job, visit, node, activity, is_helpless)
@@ -96,8 +98,11 @@ def drain_wait(visit: Visit, attempt: Attempt) -> DrainWait:
 
 
 def _response_wait(
-    visit: Visit, node: Node, activity: Activity, attempt: Attempt, is_helpless: bool
+    visit: Visit, node: Node, attempt: Attempt, is_helpless: bool, secrets: tuple[Path, ...]
 ) -> ResponseWait:
+    activity = node.activity
+    if activity is None:
+        raise AssertionError(f"attempt {attempt.number} of {visit.id} is of a node without an activity")
     return ResponseWait(
         visit=visit.id,
         node=node.id,
@@ -113,6 +118,7 @@ def _response_wait(
         deadline_us=attempt.deadline_us,
         no_bot=is_helpless,
         questioned=attempt.questioned,
+        secrets=secrets,
     )
 
 
@@ -127,6 +133,7 @@ def _lease_wait(job: Job, visit: Visit, node: Node, activity: Activity, is_helpl
         since_us=visit.created_us,
         deadline_us=None if bot_ms is None else visit.asked_us + bot_ms * 1000,
         no_bot=is_helpless,
+        asked_us=visit.asked_us,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NewType
 
 from ee_core.model.ids import BotId, Fence, IncidentId, NodeId, VisitId
+from ee_core.model.references import Path
 from ee_core.model.workflow import BotSelector, Timeouts
 
 WaitKey = NewType("WaitKey", str)
@@ -30,6 +31,7 @@ class LeaseWait:
     since_us: int  # `at_us` of the record that created the visit: the age in the queue
     deadline_us: int | None  # the bot time-out
     no_bot: bool  # an incident NoBot is open: the Fleet tells `BotFound` when one comes
+    asked_us: int = 0  # `at_us` of the record from which on the bot time-out counts
 
     @property
     def key(self) -> WaitKey:
@@ -61,6 +63,7 @@ class ResponseWait:
     questioned: str = (
         ""  # its bot went silent, that is why its ledger is asked; nothing is sent again (R20 `ask`)
     )
+    secrets: tuple[Path, ...] = ()  # where the input refers to secrets, by the definition's own text
 
     @property
     def key(self) -> WaitKey:
@@ -74,6 +77,7 @@ class TimerWait:
 
     visit: VisitId
     due_us: int
+    since_us: int  # when the attempt that failed was assigned
 
     @property
     def key(self) -> WaitKey:

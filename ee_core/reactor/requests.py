@@ -246,6 +246,7 @@ class Requests:
             ledger=wait.ledger,
             activity=wait.activity,
             input=wait.input,
+            secrets=[list(path) for path in wait.secrets] or None,
             input_hash=wait.input_hash,
             accept_ms=wait.timeouts.accept_ms,
             heartbeat_ms=wait.timeouts.heartbeat_ms,
