@@ -2,7 +2,8 @@
 
 There is no timer: the commit in progress is the window for the next. A commit whose outcome is unknown is never
 decided anew; the identical entries are repeated until the journal accepts or refuses them. When it refuses,
-somebody else drives this partition: every open `write` raises, and so does every later one.
+somebody else drives this partition: every open `write` raises, and so does every later one. A writer that has nothing
+to write asks now and then whether it still is the writer: jobs would wait for an engine that has lost them.
 
 It also knows which commits all observers have heard of, and has that written with the next commit: an engine that dies
 between a commit and its observers leaves the next one something to tell.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _REPEAT_S = (0.05, 0.2, 1.0, 5.0)  # the last one for ever
+_CONFIRM_S = 10.0  # without a commit, after which the journal is asked who writes
 
 
 class Partition:
@@ -103,10 +105,29 @@ class Partition:
     async def run(self) -> None:
         """Commit until cancelled; returns when the partition is lost."""
         while self._lost is None:
-            await self._wake.wait()
+            try:
+                async with asyncio.timeout(_CONFIRM_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._confirm()
             self._wake.clear()
             while self._waiting and self._lost is None:
                 await self._commit(self._take())
+
+    async def _confirm(self) -> None:
+        """Lose the partition if another engine has opened it; what cannot be known now is asked again."""
+        assert self._head is not None, "open() comes first"
+        try:
+            await self._journal.confirm_partition(self._head)
+        except JournalConflictError as error:
+            self._lose(error, [])
+        except EngineError as error:
+            _log.info(
+                "the journal does not say who writes partition %s: %s",
+                self.number,
+                error,
+                extra={"action": "confirm_late", "partition": self.number},
+            )
 
     def _take(self) -> list[tuple[Sequence[Entry], asyncio.Future[int]]]:
         taken: list[tuple[Sequence[Entry], asyncio.Future[int]]] = []

@@ -30,6 +30,7 @@ the pruning's `forget_us`.
 [J22] `prune`, `rebuild` and `close_partition` with the epoch of an earlier writer are refused as in [J2].
 [J23] `rebuild` makes the index anew: from then on [J8], [J9] and [J10] hold for the summaries that are given, and for the stubs, whatever had become of the index.
 [J24] A record of a history whose frame is damaged, or that is not there, raises `JournalCorruptError` without a `job`: the partition is damaged, and nobody knows what else.
+[J25] `confirm_partition` returns as long as the head's epoch is the partition's, is refused as in [J2] from then on, and changes nothing.
 """
 
 from __future__ import annotations
@@ -201,6 +202,14 @@ class Journal(Protocol):
             JournalConflictError: Somebody else is the writer; nothing was stored.
             JournalUnavailableError: Not stored, or not known to be: repeat the identical call.
             PayloadTooLargeError: Nothing was stored.
+        """
+
+    async def confirm_partition(self, head: PartitionHead) -> None:
+        """Look whether its writer still is the writer; one that has nothing to commit would not hear of it otherwise.
+
+        Raises:
+            JournalConflictError: Somebody else is the writer by now.
+            JournalUnavailableError: Not known; ask again.
         """
 
     async def close_partition(self, head: PartitionHead) -> None:

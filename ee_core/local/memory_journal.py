@@ -135,6 +135,9 @@ class MemoryJournal:
         await asyncio.sleep(0)
         return head
 
+    async def confirm_partition(self, head: PartitionHead) -> None:
+        self._written(head)
+
     async def close_partition(self, head: PartitionHead) -> None:
         part = self._written(head)
         part.told = max(part.told, head.told)

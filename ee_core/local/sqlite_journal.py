@@ -116,6 +116,10 @@ class SqliteJournal:
         ours = tuple(entries)  # the caller may go away, and do with his own what he likes
         return await self._writing.run(lambda database: self._commit(database, head, ours))
 
+    async def confirm_partition(self, head: PartitionHead) -> None:
+        check_partition(head.partition, _TRAITS.partitions)
+        await self._reading.run(lambda database: self._writer.place_of(database, head))
+
     async def close_partition(self, head: PartitionHead) -> None:
         check_partition(head.partition, _TRAITS.partitions)
         await self._writing.run(lambda database: self._writer.close_partition(database, head))

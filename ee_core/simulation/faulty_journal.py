@@ -113,6 +113,10 @@ class FaultyJournal:
             raise JournalUnavailableError("the connection broke; it may be written")
         return following
 
+    async def confirm_partition(self, head: PartitionHead) -> None:
+        self._check("confirm_partition")
+        await self._inner.confirm_partition(head)
+
     async def close_partition(self, head: PartitionHead) -> None:
         self._check("close_partition")
         self._weather.writer = self._life

@@ -307,6 +307,7 @@ class JournalConformance(Conformance):
             ]
             calls += [
                 lambda: journal.close_partition(head),
+                lambda: journal.confirm_partition(head),
                 lambda: journal.prune(head, EVERYTHING),
                 lambda: journal.rebuild(head, []),
             ]
@@ -467,6 +468,19 @@ class JournalConformance(Conformance):
         assert found == [b"job-b/0"]
         assert (caught.value.job, caught.value.index) == ("", 1)
         assert "job-b" in str(caught.value)
+
+    async def test_j25_a_writer_can_ask_whether_it_still_is_the_writer(self, new_store: NewStore) -> None:
+        async with new_store().connect() as journal:
+            opened = await journal.open_partition(0)
+            await journal.confirm_partition(opened)
+            head = await journal.commit(opened, [entry(_A, 0)])
+            await journal.confirm_partition(head)
+            assert await journal.open_partition(0) == replace(head, epoch=head.epoch + 1)  # it left no mark
+
+            with pytest.raises(JournalConflictError):
+                await journal.confirm_partition(head)
+
+            assert await _bodies(journal) == [b"job-a/0"]
 
 
 # -- how the tests above read ----------------------------------------------------------------------------

@@ -329,6 +329,13 @@ class BlamesTheJob(Right):
             raise JournalCorruptError(str(error), job=job, index=error.index) from error
 
 
+class AnswersFromMemory(Right):
+    """Breaks J25: does not look who writes by now."""
+
+    async def confirm_partition(self, head):
+        self._open()
+
+
 WRONG = {
     TearsCommits: "J1",
     TakesLaterPositions: "J2",
@@ -357,6 +364,7 @@ WRONG = {
     LetsAnyonePrune: "J22",
     KeepsTheOldIndex: "J23",
     BlamesTheJob: "J24",
+    AnswersFromMemory: "J25",
 }
 
 

@@ -475,6 +475,29 @@ async def test_when_another_writer_came_every_write_raises_and_the_loss_is_told_
 
 
 @virtual_time
+async def test_a_writer_that_has_nothing_to_write_is_told_of_another_one():
+    async with Stand() as stand:
+        await asyncio.sleep(60)
+        assert stand.lost == []
+        await stand.journal.open_partition(0)
+
+        await asyncio.sleep(15)
+
+        assert [type(error) for error in stand.lost] == [JournalConflictError]
+        assert stand.commits == []
+
+
+@virtual_time
+async def test_a_journal_that_cannot_say_who_writes_takes_the_partition_from_nobody():
+    async with Stand() as stand:
+        await stand.journal.close()
+        await asyncio.sleep(60)
+
+        assert stand.lost == []
+        assert not stand.task.done()
+
+
+@virtual_time
 async def test_a_writer_that_is_cancelled_does_not_take_its_entries_back():
     async with Stand() as stand:
         write = stand.partition.write([entry()])

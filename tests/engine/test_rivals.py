@@ -46,6 +46,18 @@ async def test_the_first_engine_stops_when_a_second_opened_its_partition(world, 
 
 
 @virtual_time
+async def test_an_engine_that_has_nothing_to_write_learns_all_the_same_that_it_lost_its_partition(world):
+    async with world() as w:
+        first = w.engine
+        second = await w.start()
+
+        assert isinstance(await first.ended(), EngineStoppedError)
+
+        await asyncio.sleep(60)
+        assert second.life.is_running
+
+
+@virtual_time
 async def test_an_engine_that_lost_its_partition_sends_nothing_more(world, one):
     async with world() as w:
         await w.bot()
