@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ee_core.cli.exits import BY_OUTCOME, Exit
 from ee_core.errors import BrokerUnavailableError
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from ee_core.client import Client
     from ee_core.messages.jobs import JobEvent
 
+
+class Told(NamedTuple):
+    """An event of a job, and what is needed to make words of it."""
+
+    at: str
+    record: int  # the record that holds it
+    event: dict[str, Any]  # as it was recorded
+    job: dict[str, Any]  # the job as it is now
+
+
 _LOOK_S = 1.0  # so often it looks anyway
 _UNREACHABLE_S = 60.0  # an engine that starts again gets this long
 
@@ -27,7 +37,7 @@ _UNREACHABLE_S = 60.0  # an engine that starts again gets this long
 async def follow(
     client: Client,
     job: str,
-    show: Callable[[str, dict[str, Any]], None],
+    show: Callable[[Told], None],
     *,
     timeout_s: float | None = None,
     stay: bool = False,
@@ -36,7 +46,7 @@ async def follow(
     """Show each event of a job from its first, until it is over.
 
     Args:
-        show: Called with the instant and the event.
+        show: Called with each event, in order.
         timeout_s: Stop looking after this; the job goes on.
         stay: Go on looking when only a person can move the job.
         look: Called with the job as a whole, after the events that were new.
@@ -65,7 +75,7 @@ async def _wake(events: AsyncIterator[JobEvent], woken: asyncio.Event) -> None:
 async def _look(
     client: Client,
     job: str,
-    show: Callable[[str, dict[str, Any]], None],
+    show: Callable[[Told], None],
     woken: asyncio.Event,
     *,
     stay: bool,
@@ -76,11 +86,10 @@ async def _look(
         woken.clear()
         # the job before its history: what is shown when it ends then holds its last record
         shown = await _ask(client, QueryJobs(what="job", job=job))
-        names = to_names(shown)
         for record in await _ask(client, QueryJobs(what="history", job=job, after=after)):
             after = record["index"]
             for event in record["events"]:
-                show(record["at"], with_names(event, names))
+                show(Told(record["at"], after, event, shown))
         if look is not None:
             look(shown)
         if shown["status"] == "Finished":

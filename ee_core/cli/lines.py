@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ee_core.cli.follow import to_names, with_names
+from ee_core.cli.routes import find_choices, to_way
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ee_core.cli.follow import Told
+
 # Events that say nothing to somebody who watches: what they mean follows from the others.
-_SILENT: Final = frozenset(
-    {"JobStarted", "VisitRouted", "VisitCreated", "TokenQueued", "VisitVanished", "OperatorActed"}
-)
+_SILENT: Final = frozenset({"JobStarted", "VisitCreated", "TokenQueued", "VisitVanished", "OperatorActed"})
 
 _WHYS: Final[Mapping[str, str]] = {
     "accept": "the bot did not say that it began",
@@ -24,14 +27,19 @@ _WHYS: Final[Mapping[str, str]] = {
 }
 
 
-def to_line(at: str, event: dict[str, Any]) -> str | None:
-    """Return a line for an event as `jobs.query` shows it, None for one that is not worth a line."""
-    name = event["e"]
+def to_line(told: Told) -> str | None:
+    """Return a line for an event, None for one that is not worth a line."""
+    name = told.event["e"]
     if name in _SILENT:
         return None
-    text = _TEXTS.get(name, _plain)(event)
-    clock = at[11:19]
-    return f"{clock}  {text}"
+    names = to_names(told.job)
+    event = with_names(told.event, names)
+    if name == "VisitRouted":
+        node = find_choices(told.job).get(told.event["visit"].partition("#")[0])
+        event["way"] = to_way(node, event["slots"], names) if node is not None else ""
+        if not event["way"]:
+            return None
+    return f"{told.at[11:19]}  {_TEXTS.get(name, _plain)(event)}"
 
 
 def to_answer(job: str, incident: Mapping[str, Any]) -> str:
@@ -88,6 +96,22 @@ def _questioned(event: dict[str, Any]) -> str:
     return f"{event['visit']}  {why}; its memory is asked about attempt {event['attempt']}"
 
 
+def _late(event: dict[str, Any]) -> str:
+    """Say what an attempt that had ended without an answer was answered after all."""
+    said = {
+        "succeeded": "it succeeded",
+        "failed": f"it failed: {_error(event)}",
+        "stopped": "the bot has stopped it",
+        "lost": "the bot does not know what became of it: it had begun, and was started anew",
+    }.get(event["kind"], event["kind"])
+    return f"{event['visit']}  attempt {event['attempt']}, which had ended without an answer, has one now: {said}"
+
+
+def _error(event: dict[str, Any]) -> str:
+    error = event.get("error") or {"code": "unknown", "text": ""}
+    return f"{error['code']}: {error['text']}"
+
+
 def _opened(event: dict[str, Any]) -> str:
     choices = "|".join(event["choices"])
     return f"INCIDENT {event['incident']}  {event['kind']}: {event['text']} (answers: {choices})"
@@ -104,13 +128,14 @@ _TEXTS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
     "JoinFired": lambda event: f"{event['visit']}  joined",
     "TokensDropped": lambda event: f"{event['join']}  what waited there was dropped",
     "VisitCancelled": lambda event: f"{event['visit']}  cancelled",
+    "VisitRouted": lambda event: f"{event['visit']}  goes {event['way']}",
     "AttemptAssigned": _assigned,
     "AssignmentVoided": lambda event: f"{event['visit']}  the bot never started attempt {event['attempt']}",
     "AttemptSucceeded": _succeeded,
     "AttemptFailed": _failed,
     "AttemptLost": _lost,
     "RetryDue": lambda event: f"{event['visit']}  tries again",
-    "LateResponse": lambda event: f"{event['visit']}  late answer: {event['kind']}",
+    "LateResponse": _late,
     "BotDrained": lambda event: f"{event['visit']}  the bot is idle again",
     "BotQuarantined": lambda event: f"{event['visit']}  bot {event['bot']} is quarantined: {event['reason']}",
     "AttemptQuestioned": _questioned,

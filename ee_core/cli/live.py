@@ -19,6 +19,7 @@ from ee_core.cli.tree import FINE, PLAIN, Sight, Times, to_tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from ee_core.cli.follow import Told
     from ee_core.contracts.env import Env
 
 _FRAMES_PER_S: Final = 8.0
@@ -58,9 +59,9 @@ class LiveView:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def note(self, at: str, event: dict[str, Any]) -> None:
+    def note(self, told: Told) -> None:
         """Take in an event."""
-        self._times.note(at, event)
+        self._times.note(told.at, told.event)
 
     def look(self, shown: dict[str, Any]) -> None:
         """Take in the job as it is now."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.cli.follow import to_names, with_names
+from ee_core.cli.routes import find_choices, to_way
 from ee_core.messages.instants import from_text
 
 if TYPE_CHECKING:
@@ -61,13 +62,11 @@ _STYLES: Final = {"Success": "green", "Failed": "red", "Lost": "magenta", "Cance
 
 @dataclass(slots=True)
 class Times:
-    """Since when a visit's newest attempt runs and when it ended, by the events of the job.
-
-    Visits go by the names that `with_names` gives them.
-    """
+    """Since when a visit's newest attempt runs, when it ended, and which way its token went; by the events of the job."""
 
     started: dict[str, int] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
+    ways: dict[str, Sequence[int]] = field(default_factory=dict)  # the slots that were followed
 
     def note(self, at: str, event: Mapping[str, Any]) -> None:
         """Take in an event."""
@@ -76,6 +75,8 @@ class Times:
             self.ended.pop(event["visit"], None)
         elif event["e"] in _ENDS:
             self.ended[event["visit"]] = from_text(at)
+        elif event["e"] == "VisitRouted":
+            self.ways[event["visit"]] = event["slots"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class _Drawing:
         self._sight = sight
         self._signs = sight.signs
         self._names = to_names(dict(shown))
+        self._choices = find_choices(shown)
         self._kinds = {node["node"]: node["kind"] for node in shown.get("nodes", ())}
         self._waits = {_visit_of(wait): wait for wait in shown["waits"]}
 
@@ -173,9 +175,15 @@ class _Drawing:
     # -- its visits ------------------------------------------------------------------------------------------------
 
     def _is_worth_a_line(self, visit: Mapping[str, Any]) -> bool:
-        """A gateway or an end that did its duty says nothing."""
+        """A gateway or an end that did its duty says nothing, unless it chose."""
         kind = self._kinds.get(visit["visit"].partition("#")[0], "activity")
-        return bool(kind == "activity" or visit["status"] != "Success")
+        return bool(kind == "activity" or visit["status"] != "Success" or self._way(visit))
+
+    def _way(self, visit: Mapping[str, Any]) -> str:
+        """Say which way the token of a visit went, if there was a choice."""
+        node = self._choices.get(visit["visit"].partition("#")[0])
+        slots = self._times.ways.get(visit["visit"])
+        return "" if node is None or slots is None else _clean(to_way(node, slots, self._names))
 
     def _is_open(self, visit: Mapping[str, Any]) -> bool:
         asked = {incident["visit"] for incident in self._shown["incidents"]}
@@ -196,6 +204,9 @@ class _Drawing:
         if visit["attempt"] > 1:
             pieces.append((f"  attempt {visit['attempt']}", "yellow"))
         pieces.append((f"  {self._told(visit)}".rstrip(), "" if working else style))
+        way = self._way(visit)
+        if way:
+            pieces.append((f"  {way}", ""))
         took = self._took(visit)
         if took:
             pieces.append((f"  {took}", "dim"))
@@ -232,7 +243,7 @@ class _Drawing:
         return waited if "fell silent" in waited or "any worker" in waited else ""
 
     def _took(self, visit: Mapping[str, Any]) -> str:
-        name = with_names({"visit": visit["visit"]}, self._names)["visit"]
+        name = visit["visit"]
         since = self._times.started.get(name)
         if visit["status"] in _OPEN:
             if since is None or visit["status"] in {"Pending", "BotBusy"}:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ee_core.cli.exits import Exit
-from ee_core.cli.follow import follow
+from ee_core.cli.follow import Told, follow
 from ee_core.cli.interrupts import on_interrupt
 from ee_core.cli.lines import to_line
 from ee_core.cli.output import is_terminal, say
@@ -77,8 +77,8 @@ async def _watch(
         with view:
             return await follow(client, job, view.note, timeout_s=timeout_s, stay=stay, look=view.look)
 
-    def show(at: str, event: dict[str, Any]) -> None:
-        line = to_line(at, event)
+    def show(told: Told) -> None:
+        line = to_line(told)
         if line is not None:
             tell(line)
 

@@ -231,7 +231,7 @@ class Queries:
 
 
 def _shorten(shown: dict[str, Any], limit: int) -> dict[str, Any]:
-    """Leave large outputs out of a job that does not fit into an answer, then all visits but the last."""
+    """Leave large outputs out of a job that does not fit into an answer, then conditions, then all visits but the last."""
     room = limit - _MARGIN_BYTES
     if len(msgspec.json.encode(shown)) <= room:
         return shown
@@ -239,6 +239,9 @@ def _shorten(shown: dict[str, Any], limit: int) -> dict[str, Any]:
         size = len(msgspec.json.encode(visit["output"]))
         if size > _LARGE_BYTES:
             visit |= {"output": None, "output_bytes": size}
+    if len(msgspec.json.encode(shown)) > room:
+        for node in shown.get("nodes", ()):
+            node.pop("pointers", None)
     count = len(shown["visits"])
     while len(msgspec.json.encode(shown)) > room and shown["visits"]:
         shown["visits"] = shown["visits"][(len(shown["visits"]) + 1) // 2 :]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ee_core.model.events import Record
     from ee_core.model.job import Incident, Job, Visit
     from ee_core.model.waits import Wait
+    from ee_core.model.workflow import Node
 
 
 @dataclass(slots=True)
@@ -97,10 +98,24 @@ def show_job(
         "waits": [wait(each) for each in job.waits.values()],
     }
     if job.workflow is not None:
-        shown["nodes"] = [
-            {"node": node.id, "name": node.name, "kind": node.kind.value, "status": job.node_status(node.id)}
-            for node in job.workflow.nodes
+        shown["nodes"] = [_node(job, node) for node in job.workflow.nodes]
+    return shown
+
+
+def _node(job: Job, node: Node) -> dict[str, Any]:
+    """Show a node; where it chooses among its pointers, those too, so that `VisitRouted` can be read."""
+    shown: dict[str, Any] = {
+        "node": node.id,
+        "name": node.name,
+        "kind": node.kind.value,
+        "status": job.node_status(node.id),
+    }
+    if node.on_error is not None or any(pointer.when or pointer.otherwise for pointer in node.pointers):
+        shown["pointers"] = [
+            {"to": pointer.to, "when": pointer.when, "otherwise": pointer.otherwise}
+            for pointer in node.pointers
         ]
+        shown["on_error"] = node.on_error
     return shown
 
 

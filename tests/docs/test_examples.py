@@ -112,7 +112,7 @@ async def test_jobs_that_compete_for_one_bot_start_by_priority_then_age(examples
 
 async def assigned_at(client: Client, job: str) -> str:
     """Wait for the end of a job; return when it got its bot."""
-    assert await follow(client, job, lambda _at, _event: None, timeout_s=PATIENCE_S) is Exit.OK
+    assert await follow(client, job, lambda _told: None, timeout_s=PATIENCE_S) is Exit.OK
     history = await client.query(QueryJobs(what="history", job=job))
     [at] = [
         record["at"] for record in history for event in record["events"] if event["e"] == "AttemptAssigned"

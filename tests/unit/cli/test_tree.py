@@ -150,6 +150,22 @@ def test_a_gateway_that_did_its_duty_has_no_line_and_nodes_go_by_their_names():
     assert draw(shown)[1:] == ["|- . Post it    pending  3.2s", "`- . Post it#2  pending  3.2s"]
 
 
+def test_a_gateway_that_chose_says_which_way_its_token_went():
+    nodes = [
+        {"node": "small", "name": "", "kind": "exclusive", "on_error": None, "pointers": [
+            {"to": "post", "when": "inputs.n < 5", "otherwise": False},
+            {"to": "a2", "when": "", "otherwise": True},
+        ]},
+        {"node": "a2", "name": "Ask", "kind": "activity"},
+    ]  # fmt: skip
+    shown = job(visit("small#1", "Success"), nodes=nodes)
+
+    for slots, way in [([0], "to post (inputs.n < 5)"), ([1], "to Ask (otherwise)")]:
+        noted = times((0, {"e": "VisitRouted", "visit": "small#1", "slots": slots}))
+        assert draw(shown, times=noted)[1:] == [f"`- + small  {way}"]
+    assert draw(shown)[1:] == []
+
+
 def test_a_small_terminal_keeps_what_is_open_and_then_the_latest():
     visits = [visit(f"n{n}#1", "Success") for n in range(50)]
     visits[3] = visit("n3#1", "Processing", attempt=1, bot="b1")
