@@ -13,6 +13,7 @@ from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.past import Moment, check_past
+from ee_core.cli.portrait import print_job, print_past
 from ee_core.cli.session import connected, read_settings, server_flags, server_options, workflow_options
 from ee_core.cli.watch_options import watch_options
 
@@ -120,43 +121,9 @@ def show(
     shown = _ask(context, options, QueryJobs(what="job", job=job_id, **(at or {})))
     if at is not None:
         check_past(shown)
-    print_it = _print_job if at is None else _print_past
+    print_it = print_job if at is None else print_past
     output.record(shown, lambda: print_it(shown, output), names=[job_id])
     return Exit.OK
-
-
-def _print_past(shown: dict[str, Any], output: Output) -> None:
-    put(f"as it was after record {shown['record']}, of {shown['at']}\n")
-    _print_job(shown | {"incidents": []}, output)
-    for incident in shown["incidents"]:  # without how to answer it: it may be closed by now
-        put(f"\nINCIDENT {incident['incident']}  {incident['kind']}: {incident['text']}")
-
-
-def _print_job(shown: dict[str, Any], output: Output) -> None:
-    names = (
-        "job",
-        "workflow",
-        "version",
-        "status",
-        "outcome",
-        "reason",
-        "error",
-        "warnings",
-        "owner",
-        "labels",
-        "accepted",
-        "finished",
-        "inputs",
-    )
-    output.pairs((name, shown[name]) for name in names if shown[name] != 0)
-    if shown["visits"]:
-        put("")
-        output.table(shown["visits"], ("visit", "status", "attempt", "bot", "output", "error"))
-    for wait in shown["waits"]:
-        put(f"\nwaiting: {wait['text']}")
-    for incident in shown["incidents"]:
-        put(f"\nINCIDENT {incident['incident']}  {incident['kind']}: {incident['text']}")
-        put(f"answer:  {to_answer(shown['job'], incident)}")
 
 
 @job.command()

@@ -32,7 +32,7 @@ _MATCHES: Final[Mapping[str, Callable[[object], bool]]] = {
 
 
 def check_inputs(workflow: Workflow, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job's inputs with the defaults filled in.
+    """Return a job's inputs with the defaults filled in, in the order of their declaration.
 
     Args:
         workflow: A loaded one.
@@ -45,7 +45,11 @@ def check_inputs(workflow: Workflow, given: Mapping[str, Any]) -> dict[str, Any]
     for name, spec in workflow.inputs.items():
         if name in given and (fault := find_fault(spec, given[name])):
             faults.append(f"input {name!r} is {fault}")
-    inputs = {name: spec.default for name, spec in workflow.inputs.items() if not spec.required} | dict(given)
+    known = {name: given.get(name, spec.default) for name, spec in workflow.inputs.items()}
+    inputs = {
+        name: known[name] for name, spec in workflow.inputs.items() if name in given or not spec.required
+    }
+    inputs |= given  # those that are not declared
     faults += _find_unfit(inputs)
     if faults:
         raise InputError(f"workflow {workflow.name!r} cannot start: {'; '.join(faults)}")

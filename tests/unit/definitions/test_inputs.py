@@ -36,6 +36,12 @@ def test_defaults_are_filled_in():
     assert check_inputs(WORKFLOW, {"id": "a", "note": None})["note"] is None
 
 
+def test_they_stand_in_the_order_of_their_declaration():
+    opened = Workflow(name="w", start="a", nodes=(), inputs=WORKFLOW.inputs, open_inputs=True)
+
+    assert list(check_inputs(opened, {"more": 1, "note": "n", "id": "a"})) == ["id", "limit", "note", "more"]
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

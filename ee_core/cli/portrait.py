@@ -1,0 +1,55 @@
+"""A job as `eectl job show` prints it for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ee_core.cli.lines import to_answer
+from ee_core.cli.output import put
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ee_core.cli.formats import Output
+
+_FACTS: Final = (
+    "job", "workflow", "version", "status", "outcome", "reason", "error", "warnings", "owner", "labels", "accepted",
+    "finished", "inputs",
+)  # fmt: skip
+_VISITS: Final = ("visit", "status", "attempt", "bot", "output", "error")
+
+
+def print_job(shown: Mapping[str, Any], output: Output) -> None:
+    """Print a job as it is: its visits, what it waits for, and its incidents with the command that answers each."""
+    _print_all_but_incidents(shown, output)
+    for incident in shown["incidents"]:
+        _print_incident(incident)
+        put(f"answer:  {to_answer(shown['job'], incident)}")
+
+
+def print_past(shown: Mapping[str, Any], output: Output) -> None:
+    """Print a job as it was, without how to answer an incident: it may be closed by now."""
+    put(f"as it was after record {shown['record']}, of {shown['at']}\n")
+    _print_all_but_incidents(shown, output)
+    for incident in shown["incidents"]:
+        _print_incident(incident)
+
+
+def _print_all_but_incidents(shown: Mapping[str, Any], output: Output) -> None:
+    output.pairs((name, shown[name]) for name in _FACTS if shown[name] != 0)
+    if shown["visits"]:
+        put("")
+        output.table([_to_row(visit) for visit in shown["visits"]], _VISITS)
+    if shown["waits"]:
+        put("")
+    for wait in shown["waits"]:
+        put(f"waiting: {wait['text']}")
+
+
+def _to_row(visit: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A gateway is never attempted, and an activity not before it has a bot."""
+    return {**visit, "attempt": visit["attempt"] or None}
+
+
+def _print_incident(incident: Mapping[str, Any]) -> None:
+    put(f"\nINCIDENT {incident['incident']}  {incident['kind']}: {incident['text']}")

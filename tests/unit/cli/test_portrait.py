@@ -1,0 +1,31 @@
+"""A job as `eectl job show` prints it."""
+
+from ee_core.cli.formats import Output
+from ee_core.cli.portrait import print_job
+
+SHOWN = {
+    "job": "j1", "workflow": "post", "version": "", "status": "Processing", "outcome": "", "reason": "", "error": None,
+    "warnings": 0, "owner": "", "labels": {}, "accepted": "2026-01-31T12:00:00Z", "finished": None,
+    "inputs": {"who": "Ada", "again": "no"},
+    "visits": [
+        {"visit": "fork#1", "status": "Success", "attempt": 0, "bot": None, "output": None},
+        {"visit": "a#1", "status": "Processing", "attempt": 1, "bot": "b1", "output": None},
+    ],
+    "waits": [{"text": "a#1: bot 'b1' has attempt 1"}, {"text": "b#1 waits for a bot"}],
+    "incidents": [],
+}  # fmt: skip
+
+
+def test_what_was_never_attempted_has_no_attempt_and_all_waits_stand_together(capsys):
+    print_job(SHOWN, Output("table"))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "inputs    who=Ada, again=no" in lines
+    assert lines[-6:] == [
+        "VISIT   STATUS      ATTEMPT  BOT  OUTPUT  ERROR",
+        "fork#1  Success",
+        "a#1     Processing  1        b1",
+        "",
+        "waiting: a#1: bot 'b1' has attempt 1",
+        "waiting: b#1 waits for a bot",
+    ]
