@@ -163,12 +163,16 @@ class Fleet:
         self._match_soon()
 
     def vacate(self, bot: BotId, occupant: Occupant) -> None:
-        """The bot works on it no more: by its own word."""
+        """The bot works on it no more, by its own word, or was given up with it."""
         seat = self._seat(bot)
-        if seat.occupants.pop(occupant, None) is not None:
-            seat.idle_since_s = self._now_s()
-            seat.last_used_us = self._env.now()
-            self._match_soon()
+        if not seat.vacate(occupant):
+            return
+        seat.idle_since_s = self._now_s()
+        seat.last_used_us = self._env.now()
+        if seat.is_held and seat.is_doubtful:
+            # pardoned before the record of its quarantine was durable: what it said when it was claimed still holds
+            self._reclaim(seat)
+        self._match_soon()
 
     async def quarantine(self, bot: BotId, occupant: Occupant, reason: str) -> str | None:
         """Let nobody use a bot that had no word for an attempt in time; returns when the lock says so.
@@ -181,12 +185,13 @@ class Fleet:
             LockHeldError: Another engine has it.
         """
         seat = self._seat(bot)
+        if self._quarantine.reason(bot) is None and seat.occupants.get(occupant):
+            await self._leases.quarantine(seat, reason)
+            self._match_soon()
         known = self._quarantine.reason(bot)
-        if known is not None or not seat.occupants.get(occupant):
-            return known
-        await self._leases.quarantine(seat, reason)
-        self._match_soon()
-        return self._quarantine.reason(bot)
+        if known is not None and occupant in seat.occupants:
+            seat.given_up.add(occupant)
+        return known
 
     async def pardon(self, bot: BotId) -> None:
         """Let a quarantined bot be used again, on an operator's word and once it proves idle.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ee_core.contracts.env import Env
     from ee_core.contracts.lock import Lease, LockProvider, LockRecord
     from ee_core.fleet.roster import Roster
-    from ee_core.fleet.seats import Seat
+    from ee_core.fleet.seats import Occupant, Seat
     from ee_core.messages.activity import ActivityResponse
     from ee_core.model.ids import BotId, EngineId
 
@@ -146,7 +146,11 @@ class Leases:
                 await self._release(seat, lease)
                 return
             if answer.highest.lease <= lease.record.lease:
-                seat.lease = await self._lock.write(lease, LeaseState.HELD)
+                held = await self._lock.write(lease, LeaseState.HELD)
+                if seat.is_doubtful:
+                    await self._release(seat, held)
+                    continue
+                seat.lease = held
                 seat.ledger = answer.ledger
                 seat.n = answer.highest.n if answer.highest.lease == lease.record.lease else 0
                 seat.idle_since_s = asyncio.get_running_loop().time()
@@ -191,7 +195,8 @@ class Leases:
             if not self._is_of_newest(seat, answer):
                 await asyncio.sleep(_CLAIM_REPEAT_S)
                 continue
-            if answer.running is None or self._is_known(seat, answer):
+            seat.works_on = _named_by(answer)
+            if not seat.is_doubtful:
                 return answer
             # it works on something nobody here waits for: let it stop, and ask again
             await self._stop(seat, answer)
@@ -225,11 +230,6 @@ class Leases:
                         return answer
         except TimeoutError:
             return None
-
-    def _is_known(self, seat: Seat, answer: ActivityResponse) -> bool:
-        running = answer.running
-        assert running is not None, "asked only for a bot that works"
-        return (JobId(running.job), VisitId(running.visit), running.attempt) in seat.occupants
 
     async def _stop(self, seat: Seat, answer: ActivityResponse) -> None:
         running = answer.running
@@ -344,8 +344,8 @@ class Leases:
                 await asyncio.sleep(_KEY_REPEAT_S)
 
     async def _release(self, seat: Seat, lease: Lease) -> None:
-        """Give a bot back; one that somebody here waits for is not given back as idle."""
-        if seat.occupants:
+        """Give a bot back; one that somebody here waits for, or that may still work, is not given back as idle."""
+        if seat.occupants or seat.works_on is not None:
             lease = await self._lock.write(lease, LeaseState.UNKNOWN)
         await self._lock.release(lease)
 
@@ -391,6 +391,11 @@ class Leases:
         self._key_until_s = asked_s + TTL_S
         self._has_key.set()
         return True
+
+
+def _named_by(answer: ActivityResponse) -> Occupant | None:
+    running = answer.running
+    return None if running is None else (JobId(running.job), VisitId(running.visit), running.attempt)
 
 
 def _too_high(lease: int) -> str:

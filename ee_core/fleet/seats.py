@@ -45,6 +45,8 @@ class Seat:
     granting: JobId | None = None  # a grant was told, its record is not durable yet
     n: int = 0  # assignments under the lease
     occupants: dict[Occupant, bool] = field(default_factory=dict)  # True: draining
+    given_up: set[Occupant] = field(default_factory=set)  # a quarantine ends them, no word
+    works_on: Occupant | None = None  # what it named when it answered the claim, until it has a word for that
     idle_since_s: float = 0.0
     last_used_us: int | None = None
 
@@ -52,12 +54,30 @@ class Seat:
     def is_free(self) -> bool:
         """True when a visit may be assigned now."""
         is_ours = self.is_held and not self.condemned
-        return is_ours and self.granting is None and not self.occupants
+        return is_ours and self.granting is None and not self.occupants and not self.is_doubtful
 
     @property
     def is_held(self) -> bool:
         """True when the claim was answered under a lease of ours."""
         return self.lease is not None and not self.taking
+
+    @property
+    def is_doubtful(self) -> bool:
+        """True when it works on something, by its own word, that nobody waits for any more."""
+        return self.works_on is not None and self.works_on not in self.occupants
+
+    def vacate(self, occupant: Occupant) -> bool:
+        """Take out whom the bot works for no more; False when nobody sat there.
+
+        Who was given up leaves the bot's answer to the claim as it is: a record has ended the wait, not the bot.
+        """
+        if self.occupants.pop(occupant, None) is None:
+            return False
+        if occupant in self.given_up:
+            self.given_up.remove(occupant)
+        elif occupant == self.works_on:
+            self.works_on = None
+        return True
 
     def next_fence(self) -> Fence:
         """Count an assignment under the lease."""

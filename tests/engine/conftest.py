@@ -393,6 +393,7 @@ class Puppet:
         self.acks: list[ActivityAck] = []
         self.claims: list[BotQuery] = []
         self.answers_claims = True
+        self.works_on: ActivityRequest | None = None  # what it is busy with when it is claimed
         self.highest = Fence(0, 0)
         self.life = Life(bot)
 
@@ -429,9 +430,14 @@ class Puppet:
 
     async def _on_claim(self, query: BotQuery) -> None:
         self.claims.append(query)
-        if self.answers_claims:
-            self.highest = max(self.highest, Fence(query.lease, 0))
+        if not self.answers_claims:
+            return
+        self.highest = max(self.highest, Fence(query.lease, 0))
+        if self.works_on is None:
             await self._send(query.reply_to, kind="idle", lease=query.lease)
+        else:
+            running = {name: getattr(self.works_on, name) for name in ("job", "visit", "attempt", "fence")}
+            await self._send(query.reply_to, kind="busy", lease=query.lease, running=running)
 
     async def _beat(self) -> None:
         while True:

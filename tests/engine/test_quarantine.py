@@ -334,6 +334,34 @@ async def test_an_operator_releases_a_bot_and_it_works_again_when_it_proves_idle
 
 
 @virtual_time
+@pytest.mark.parametrize("held", [True, False], ids=["claimed before the record", "record before the claim"])
+async def test_a_bot_that_is_released_before_the_record_of_its_quarantine_is_durable_must_prove_idle(
+    world, one, held
+):
+    async with world(drain_timeout_s=DRAIN_S) as w:
+        puppet, first, request = await draining(w, one)
+        puppet.works_on = request
+        w.disk.full = True
+        await w.until(lambda: record_of(w).state is LeaseState.QUARANTINED, within_s=DRAIN_S + 5)
+        puppet.answers_claims = held
+        await release(w)
+        await asyncio.sleep(3)
+        assert record_of(w).state is (LeaseState.HELD if held else LeaseState.UNKNOWN)
+        w.disk.full = False
+        await w.over(first)
+        puppet.answers_claims = True
+
+        job = await w.submit(one())
+
+        await asyncio.sleep(10)
+        assert len(puppet.distinct()) == 1  # nothing but the first
+        assert await w.bots() == {"pc-1": "Unknown"}
+        puppet.works_on = None
+        await puppet.answer(await puppet.request(2), "succeeded")
+        await w.finished(job)
+
+
+@virtual_time
 async def test_a_bot_that_was_released_and_is_stuck_again_is_quarantined_again(world, one):
     async with world(drain_timeout_s=DRAIN_S) as w:
         puppet, first, _ = await draining(w, one)

@@ -45,6 +45,9 @@ def test_every_promise_is_kept_in_many_storms(first):
 ONCE_WRONG = (
     8742,  # a command was refused, and the answer that said so could not be sent
     38155,  # a held job was asked for in the turn of the loop in which the engine's tasks ended
+    216547,  # a bot was released while the record of its quarantine was not durable yet
+    216959,  # an engine that had nothing to write did not hear that it had lost its partition
+    300906,  # likewise, and its bots were not to be had
 )
 
 
