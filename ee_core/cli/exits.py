@@ -24,7 +24,7 @@ class Exit(IntEnum):
     TIMED_OUT = 7  # the job goes on
     UNREACHABLE = 8  # no engine, or no broker
     NOT_ALLOWED = 9
-    CONFLICT = 10  # the id is taken, the bot is held, another one runs here
+    CONFLICT = 10  # the id is taken, the bot is held, another one runs here, the job had ended already
     FOUND_SOMETHING = 11  # a check has something to say
     INCIDENT = 12  # an incident is open, and nothing else can move
     INTERRUPTED = 130
@@ -43,7 +43,7 @@ MEANINGS: Final[Mapping[Exit, str]] = {
     Exit.TIMED_OUT: "the time is up; the job goes on",
     Exit.UNREACHABLE: "no engine, or no broker, answered",
     Exit.NOT_ALLOWED: "not allowed",
-    Exit.CONFLICT: "the id is taken, the bot is held, or another engine runs here",
+    Exit.CONFLICT: "the id is taken, the bot is held, another engine runs here, or the job had ended already",
     Exit.FOUND_SOMETHING: "a check has something to say",
     Exit.INCIDENT: "an incident is open, and nothing but an answer can move the job",
     Exit.INTERRUPTED: "Ctrl-C",

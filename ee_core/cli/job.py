@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ee_core.cli.ended import say_ended
 from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
 from ee_core.cli.lines import to_answer
@@ -179,7 +180,10 @@ def watch(context: click.Context, /, job_id: str, **options: Any) -> int:
 @server_options
 @click.pass_context
 def cancel(context: click.Context, /, job_id: str, reason: str, who: str, **options: Any) -> int:
-    """End a job now; its bots are told to stop."""
+    """End a job now; its bots are told to stop.
+
+    Exit code 0: it is cancelled, now or before. 10: it had ended otherwise. 4: it is not known; should it come, it is cancelled.
+    """
     from ee_core.messages.jobs import CancelJob
 
     settings = read_settings(context, _flags(options))
@@ -187,10 +191,12 @@ def cancel(context: click.Context, /, job_id: str, reason: str, who: str, **opti
     async def send() -> int:
         async with connected(settings) as client:
             reply = await client.cancel(CancelJob(job=job_id, reason=reason, who=who))
+            if reply.status == "finished":
+                return await say_ended(client, job_id, wanted="cancelled")
         if reply.status == "unknown":
             say(f"job {job_id} is not known; if it comes, it is cancelled")
-        else:
-            say(f"job {job_id}: {reply.status}")
+            return Exit.NOT_FOUND
+        say(f"job {job_id}: {reply.status}")
         return Exit.OK
 
     return run_async(send())
@@ -199,14 +205,20 @@ def cancel(context: click.Context, /, job_id: str, reason: str, who: str, **opti
 @job.command()
 @click.argument("job_id", metavar="JOB")
 @click.argument("incident")
-@click.argument("answer", type=click.Choice(["retry", "take_result", "skip", "fail", "fire_join"]))
+@click.argument(
+    "answer", metavar="ANSWER", type=click.Choice(["retry", "take_result", "skip", "fail", "fire_join"])
+)
 @click.option("--output-value", metavar="JSON", help="With skip: the output the node shall have.")
 @click.option("--reason", default="", metavar="TEXT", help="Kept in the journal.")
 @click.option("--who", default="", metavar="NAME", help="Kept in the journal.")
 @server_options
 @click.pass_context
 def resolve(context: click.Context, /, job_id: str, incident: str, answer: str, **options: Any) -> int:
-    """Answer an INCIDENT of a job; `eectl job show` names incidents and their answers."""
+    """Answer an INCIDENT of a job: retry, take_result, skip, fail or fire_join; `eectl job show` names those it takes.
+
+    Exit code 0: the answer holds. 10: the job is over, the incident is closed, or it does not take this answer. 4: there is
+    no such job or incident.
+    """
     from ee_core.local.env import SystemEnv
     from ee_core.messages.jobs import OperateJob
 
@@ -226,6 +238,8 @@ def resolve(context: click.Context, /, job_id: str, incident: str, answer: str, 
     async def send() -> int:
         async with connected(settings) as client:
             reply = await client.operate(command)
+            if reply.status == "finished":
+                return await say_ended(client, job_id)
         say(f"job {job_id}: {reply.status}")
         return Exit.OK
 

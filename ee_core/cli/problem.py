@@ -5,6 +5,7 @@ An error's text says what happened, and behind a semicolon what to do; here the 
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -71,11 +72,23 @@ def of_usage(error: click.ClickException) -> Problem:
     message, hint = split(text[:1].lower() + text[1:])
     hint = re.sub(r"^\(?Did (you mean.*\?)\)?$", r"did \1", hint)  # as everywhere else
     context = getattr(error, "ctx", None)
+    if not hint and isinstance(error, click.BadParameter):
+        hint = _find_choice(error)
     if context is not None and not hint:
         hint = _find_group(context, message)
     if context is not None and not hint:
         hint = f"see `{context.command_path} --help`"
     return Problem("usage", message, hint, error.exit_code)
+
+
+def _find_choice(error: click.BadParameter) -> str:
+    """Say which of a few words was probably meant."""
+    kind = getattr(error.param, "type", None)
+    wrong = re.match(r"'([^']*)' is not one of ", error.message)
+    if wrong is None or not isinstance(kind, click.Choice):
+        return ""
+    near = difflib.get_close_matches(wrong[1].lower(), map(str, kind.choices), n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def _find_group(context: click.Context, message: str) -> str:

@@ -18,6 +18,7 @@ from ee_core.model.ids import IncidentId, JobId, WorkflowHash
 from ee_core.model.job import Job
 from ee_core.spawner.admission import Admission
 from ee_core.spawner.commands import Commands
+from ee_core.spawner.refusals import refuse_choice, refuse_incident
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ _STATUS = {
     "already_applied": "applied",
     "finished": "finished",
 }
+_REFUSALS = {"incident_closed": refuse_incident, "choice_not_offered": refuse_choice}
 
 
 class Spawner:
@@ -142,7 +144,12 @@ class Spawner:
             who=command.who,
             reason=command.reason,
         )
-        return _status(await self._jobs.tell(JobId(command.job), fact), "applied")
+        told = await self._jobs.tell(JobId(command.job), fact)
+        refuse = _REFUSALS.get(told.reason) if isinstance(told, Ignored) else None
+        job = await self._jobs.find_job(JobId(command.job)) if refuse is not None else None
+        if refuse is not None and job is not None:
+            raise refuse(job, command)
+        return _status(told, "applied")
 
 
 def _digest(command: ExecuteJob) -> str:

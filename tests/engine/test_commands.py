@@ -428,15 +428,22 @@ async def test_r28_an_action_is_applied_once_and_one_for_a_closed_incident_is_re
         first = await w.operate(job, "retry", id="a1")
         again = await w.operate(job, "retry", id="a1")
         await w.finished(job)
-        with pytest.raises(ConflictError, match="incident closed"):
-            job2 = await w.submit(flow(only=work(fail=1, advice="lost"), end=end))
-            await w.incident(job2, "Lost")
+        job2 = await w.submit(flow(only=work(fail=1, advice="lost"), end=end))
+        await w.incident(job2, "Lost")
+        with pytest.raises(NotFoundError, match=f"job '{job2}' has no incident 'i7'; open are: i1"):
             await w.operate(job2, "retry", "i7")
+        job3 = await w.submit(flow(only=work(fail=2, advice="lost"), end=end))
+        await w.incident(job3, "Lost")
+        await w.operate(job3, "retry")
+        await w.awaiting(job3, "IncidentOpened", times=2)
+        with pytest.raises(ConflictError, match=f"'i1' of job '{job3}' is closed already; open are: i2"):
+            await w.operate(job3, "retry")
         late = await w.operate(job, "retry", id="a2")
 
         assert [first.status, again.status, late.status] == ["applied", "applied", "finished"]
         assert w.events(job).count("OperatorActed") == 1
         await w.cancel(job2)
+        await w.cancel(job3)
 
 
 @virtual_time
@@ -453,7 +460,9 @@ async def test_r28_a_choice_that_is_not_offered_is_refused(world, flow, work, en
         job = await w.submit(flow(only=work(fail=1, advice="lost"), end=end))
         await w.incident(job, "Lost")
 
-        with pytest.raises(ConflictError, match="not offered"):
+        with pytest.raises(
+            ConflictError, match="cannot be answered with 'fire_join'; its answers are: retry, skip, fail"
+        ):
             await w.operate(job, "fire_join")
 
         await w.operate(job, "skip", output={"by": "hand"})

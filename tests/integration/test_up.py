@@ -79,6 +79,11 @@ def test_jobs_compete_for_bots_and_a_cancelled_one_frees_its_bot(place, workflow
     place.wait_until(
         "all bots are free", lambda: {state_of(place, bot)["state"] for bot in ("b1", "b2")} == {"Free"}
     )
+    place.run("job", "cancel", long)
+    place.run("job", "cancel", others[0], code=10)
+    place.run("job", "cancel", "j-typo", code=4)
+    for job, code in ((others[0], 10), (long, 10), ("j-typo", 4), ("j-never", 4)):
+        place.run("job", "resolve", job, "i1", "retry", code=code)
     events = [e["e"] for r in place.ask("job", "history", long) for e in r["events"]]
     assert events[-1] in {"LateResponse", "BotDrained"}
     started = sorted(key for what, key in effects() if what == "start")
