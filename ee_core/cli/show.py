@@ -35,12 +35,20 @@ def show(context: click.Context, file: str, bindings: str | None) -> None:
 
 @click.command()
 @_of_a_file
+@click.option(
+    "--draw",
+    is_flag=True,
+    default=False,
+    help="Draw it here, within the terminal's width; needs pip install 'ee-core[graph]'.",
+)
 @click.pass_context
-def graph(context: click.Context, file: str, bindings: str | None) -> None:
+def graph(context: click.Context, file: str, bindings: str | None, draw: bool) -> None:
     """Draw a workflow FILE as text in Mermaid, which GitHub, GitLab and many editors show; - is stdin."""
+    from ee_core.cli.drawing import draw_here
     from ee_core.definitions.drawing import to_mermaid
 
-    click.echo(to_mermaid(_load(context, file, bindings).workflow), nl=False)
+    workflow = _load(context, file, bindings).workflow
+    click.echo(draw_here(workflow) if draw else to_mermaid(workflow), nl=False)
 
 
 def _load(context: click.Context, file: str, bindings: str | None) -> Definition:
