@@ -39,7 +39,7 @@ class Network:
         nature: Carries what is under way; outlives every process.
         on_try: Told of each message that somebody wants to send, whatever becomes of it.
         on_send: Told of each message that the broker takes.
-        on_settle: Told of each that is settled for good.
+        on_settle: Told of each that its reader is done with, also when the broker does not hear of that.
     """
 
     def __init__(
@@ -279,6 +279,7 @@ class _FaultyDelivery:
         return self._delivery.reply_to
 
     async def ack(self) -> None:
+        self._note_settled()
         self._broker.check()
         if self._network.faults.hits(Fault.ACK_LOST, self.subject):
             with outside():
@@ -286,7 +287,6 @@ class _FaultyDelivery:
                     delay_s=self._network.faults.chance(Fault.ACK_LOST).uniform(0.0, 30.0)
                 )
             return
-        self._network.on_settle(self._life, self.subject, self.body)
         await self._delivery.ack()
 
     async def retry(self, *, delay_s: float = 0.0) -> None:
@@ -295,9 +295,13 @@ class _FaultyDelivery:
             await self._delivery.retry(delay_s=delay_s)
 
     async def reject(self, reason: str) -> None:
+        self._note_settled()
         self._broker.check()
-        self._network.on_settle(self._life, self.subject, self.body)
         await self._delivery.reject(reason)
+
+    def _note_settled(self) -> None:
+        self._life.check(BrokerUnavailableError)
+        self._network.on_settle(self._life, self.subject, self.body)
 
 
 # -- what nobody sent ----------------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ class RequestSent(Line, frozen=True, kw_only=True, tag="RequestSent"):
 
 
 class ResponseSettled(Line, frozen=True, kw_only=True, tag="ResponseSettled"):
-    """An engine acknowledged to the broker the delivery of a bot's word, which will not come again."""
+    """An engine was done with a bot's word, and acknowledged it to the broker, which may not have heard that."""
 
     engine: str
     bot: BotId
@@ -127,7 +127,7 @@ class ResponseAcked(Line, frozen=True, kw_only=True, tag="ResponseAcked"):
 
 
 class CommandSettled(Line, frozen=True, kw_only=True, tag="CommandSettled"):
-    """An engine acknowledged a command on `jobs.command.<partition>`, which will not come again."""
+    """An engine was done with a command on `jobs.command.<partition>`, and acknowledged it; the broker may not have heard that."""
 
     engine: str
     job: JobId

@@ -185,7 +185,7 @@ class Recorder:
             self.bot_started(value["bot"], value["instance"], "", worker=True)
 
     def settled(self, life: Life, subject: str, body: bytes) -> None:
-        """Note that somebody acknowledged a delivery, which will not come again."""
+        """Note that somebody is done with a delivery; if the broker does not hear of it, it comes again all the same."""
         engine, tail = self.engines.get(life), self._subjects.tail(subject)
         if engine is None:
             self._bot_settled(tail, body)

@@ -108,7 +108,8 @@ async def test_a_sender_is_told_nothing_whether_it_was_sent_or_not(fault, count)
 
 @virtual_time
 async def test_what_was_settled_comes_again_when_that_is_lost():
-    net = Net(Fault.ACK_LOST)
+    net, settled = Net(Fault.ACK_LOST), []
+    net.network.on_settle = lambda life, subject, body: settled.append(body)
     async with net.broker, net.broker.consume(COMMAND, group="g") as deliveries:
         await net.broker.publish(COMMAND, b"run")
         first = await anext(deliveries)
@@ -117,7 +118,11 @@ async def test_what_was_settled_comes_again_when_that_is_lost():
         again = await anext(deliveries)
 
         assert (again.body, again.origin, again.attempt) == (first.body, first.origin, 2)
-        await again.ack()
+        assert settled == [b"run"]  # its reader is done with it, and what it did counts
+        net.network.go_down()
+        with pytest.raises(BrokerUnavailableError):
+            await again.ack()
+        assert settled == [b"run", b"run"]
 
 
 @virtual_time
