@@ -13,12 +13,12 @@ from ee_core.cli.session import read_settings
 @click.command()
 @click.argument("file")
 @click.option(
-    "--output",
+    "--into",
     metavar="FILE",
     help="The bindings file, which is continued if there is one; without it stdout.",
 )
 @click.pass_context
-def bind(context: click.Context, file: str, output: str | None) -> None:
+def bind(context: click.Context, file: str, into: str | None) -> None:
     """Make bindings for an export FILE: an entry for each activity id that has none; - is stdin.
 
     Name in each the activity type that does the work, and its input. What a bindings file holds already stays as it is.
@@ -32,11 +32,11 @@ def bind(context: click.Context, file: str, output: str | None) -> None:
     definition = load_file(file, None, Registry(read_settings(context), SystemEnv())).definition
     if definition.extras["form"] != "export":
         raise InputError(f"{file} is in the native form, which names its activity types itself")
-    existing = read_file(output) if output is not None and Path(output).exists() else None
-    made = add_bindings(definition.workflow, existing, output or "the bindings")
-    if output is None:
+    existing = read_file(into) if into is not None and Path(into).exists() else None
+    made = add_bindings(definition.workflow, existing, into or "the bindings")
+    if into is None:
         click.echo(made.text, nl=False)
     elif made.added:
-        write_file(output, made.text)
+        write_file(into, made.text)
     count = len(made.added)
     say(f"{count} activity id{'s' if count != 1 else ''} to bind" if count else "nothing is left to bind")

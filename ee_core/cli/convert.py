@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     help="The notation; without it YAML for the native form, JSON for the export form.",
 )
 @click.option("--bindings", metavar="FILE", help="Of an export file: what its activity ids stand for.")
-@click.option("--output", metavar="FILE", help="Where to write it; without it stdout.")
+@click.option("--into", metavar="FILE", help="Where to write it; without it stdout.")
 @click.option(
-    "--bindings-output",
+    "--bindings-into",
     metavar="FILE",
     help="Where to write the bindings that go with an export file, as YAML.",
 )
@@ -41,8 +41,8 @@ def convert(
     form: str | None,
     notation: str | None,
     bindings: str | None,
-    output: str | None,
-    bindings_output: str | None,
+    into: str | None,
+    bindings_into: str | None,
 ) -> None:
     """Write a workflow FILE in another form or notation; - is stdin.
 
@@ -64,17 +64,17 @@ def convert(
     else:
         made = to_export(loaded.definition, loaded.content, load)
     text = _write(made.document, form, notation or ("yaml" if form == "native" else "json"))
-    if output is None:
+    if into is None:
         click.echo(text, nl=False)
     else:
-        write_file(output, text)
+        write_file(into, text)
     for note in made.notes:
         say(f"note: {note}")
-    if made.bindings and bindings_output is not None:
-        write_file(bindings_output, write_other(made.bindings))
+    if made.bindings and bindings_into is not None:
+        write_file(bindings_into, write_other(made.bindings))
     elif made.bindings:
         say(
-            f"note: {len(made.bindings)} activity types and their inputs go into a bindings file: --bindings-output FILE"
+            f"note: {len(made.bindings)} activity types and their inputs go into a bindings file: --bindings-into FILE"
         )
 
 

@@ -1,4 +1,8 @@
-"""`eectl init`: a small project that runs at once. The projects are the folders in ``templates/``, copied as they are."""
+"""`eectl init`: a small project that runs at once.
+
+The projects are the folders in ``templates/``, copied as they are. With each comes the schema to which the first line of its
+workflow points, made for the activity types that are installed.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ TEMPLATES: Final = {  # what to type first
     "parallel": "eectl run parcel.ee.yaml",
     "bot": "eectl run letter.ee.yaml --bot writer.py",
 }
+SCHEMA: Final = "workflow.schema.json"
 
 
 @click.command()
@@ -32,11 +37,15 @@ TEMPLATES: Final = {  # what to type first
 )
 @click.option("--force", is_flag=True, default=False, help="Write over files that are there.")
 def init(folder: Path, template: str, force: bool) -> None:
-    """Write a small project into FOLDER, or into this one: a workflow, its test, settings, a README.
+    """Write a small project into FOLDER, or into this one: a workflow, its test, settings, a schema for editors, a README.
 
     Nothing that is there is written over without --force.
     """
-    made = read_template(template)
+    from ee_core.cli.schema import write_schema
+    from ee_core.config import Settings
+
+    # of no settings: those of the folder, if there are any, may be what --force writes over
+    made = read_template(template) | {SCHEMA: write_schema(Settings())}
     there = [name for name in made if (folder / name).exists()]
     if there and not force:
         names = ", ".join(str(folder / name) for name in there)

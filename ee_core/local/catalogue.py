@@ -1,7 +1,8 @@
 """A folder of workflow files as a catalogue: ``*.ee.yaml``, ``*.ee.yml`` and ``*.json``, not its sub-folders.
 
-Beside an export file ``NAME.json`` may lie ``NAME.bindings.json``, which is no workflow. Here a file is only read as far
-as its name and version; whether it is a good workflow is for `ee_core.definitions` to say.
+Beside an export file ``NAME.json`` may lie ``NAME.bindings.json``, which is no workflow, nor are ``*.test.json`` and
+``*.schema.json``. Here a file is only read as far as its name and version; whether it is a good workflow is for
+`ee_core.definitions` to say.
 
 Every call reads all files: a time stamp that did not move proves nothing, equal bytes do, so what was understood of a
 file is kept under the hash of its content.
@@ -33,6 +34,7 @@ USUAL_FOLDER: Final = "workflows"
 _YAML: Final = (".ee.yaml", ".ee.yml")
 _JSON: Final = ".json"
 _BINDINGS: Final = ".bindings.json"
+_OTHERS: Final = (_BINDINGS, ".test.json", ".schema.json")  # JSON, and no workflow
 _SKIMMED: Final = 2  # levels of a YAML file in which names may stand
 _Loader: Final = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
@@ -121,7 +123,7 @@ class FolderCatalogue:
         if not self._folder.is_dir():
             return
         for path in self._folder.iterdir():
-            is_workflow = path.name.endswith((*_YAML, _JSON)) and not path.name.endswith(_BINDINGS)
+            is_workflow = path.name.endswith((*_YAML, _JSON)) and not path.name.endswith(_OTHERS)
             if is_workflow and not path.name.startswith(".") and not path.is_dir():
                 yield path
 

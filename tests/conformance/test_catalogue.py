@@ -193,7 +193,14 @@ async def test_names_are_read_from_the_top_level_alone(catalogue, tmp_path: Path
 
 async def test_other_files_and_folders_are_no_workflows(catalogue, tmp_path: Path) -> None:
     (tmp_path / "sub.json").mkdir()
-    for file in ("readme.md", "plain.yaml", ".hidden.json", "lone.bindings.json"):
+    for file in (
+        "readme.md",
+        "plain.yaml",
+        ".hidden.json",
+        "x.bindings.json",
+        "x.test.json",
+        "x.schema.json",
+    ):
         write(tmp_path, file, f"name: x\n{NODES}")
 
     assert await catalogue.list() == []

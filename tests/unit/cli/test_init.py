@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
 import socket
 import subprocess
 import sys
@@ -9,9 +12,12 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
+from jsonschema import Draft7Validator, Draft202012Validator
 
-from ee_core.cli.init import TEMPLATES, read_template
+from ee_core.cli.init import SCHEMA, TEMPLATES, read_template
 from ee_core.cli.main import run_command
+from ee_core.local.catalogue import FolderCatalogue
 
 pytestmark = pytest.mark.slow  # all of them together
 
@@ -61,7 +67,7 @@ def test_a_project_is_checked_tested_and_run_as_it_is_written(template, tmp_path
     made = eectl(tmp_path, "init", "new", "--template", template)
     assert (made.returncode, made.stderr) == (0, "")
     folder = tmp_path / "new"
-    assert {path.name for path in folder.iterdir()} == set(read_template(template))
+    assert {path.name for path in folder.iterdir()} == {*read_template(template), SCHEMA}
     [workflow] = [path.name for path in folder.glob("*.ee.yaml")]
 
     checked = eectl(folder, "workflow", "check", workflow)
@@ -75,6 +81,30 @@ def test_a_project_is_checked_tested_and_run_as_it_is_written(template, tmp_path
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "job succeeded" in ran.stdout
     assert workflow in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_an_editor_finds_the_schema_that_the_workflow_names_and_it_fits(template, tmp_path):
+    assert run_command(["init", str(tmp_path / "new"), "-t", template]) == 0
+
+    [workflow] = (tmp_path / "new").glob("*.ee.yaml")
+    first, _, rest = workflow.read_text().partition("\n")
+    named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    schema = json.loads((workflow.parent / named[1]).read_text())
+    for validator in (Draft7Validator, Draft202012Validator):  # editors read the one or the other
+        validator.check_schema(schema)
+        validator(schema).validate(yaml.safe_load(rest))
+        broken = yaml.safe_load(rest.replace("start:", "strt:", 1))
+        assert list(validator(schema).iter_errors(broken))
+
+
+def test_the_schema_is_no_workflow_of_the_projects_catalogue(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["init"]) == 0
+
+    entries = asyncio.run(FolderCatalogue(tmp_path).list())
+
+    assert [(entry.name, entry.fault) for entry in entries] == [("hello", "")]
 
 
 def test_nothing_is_written_over_without_a_word(tmp_path, monkeypatch, capsys):

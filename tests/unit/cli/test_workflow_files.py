@@ -68,7 +68,7 @@ def test_a_new_file_may_be_read_by_whom_the_umask_lets(tmp_path):
 def test_the_schema_is_printed_or_written(file, capsys):
     assert run_command(["workflow", "schema"]) == Exit.OK
     printed = json.loads(capsys.readouterr().out)
-    assert run_command(["workflow", "schema", "--output", "s.json"]) == Exit.OK
+    assert run_command(["workflow", "schema", "--into", "s.json"]) == Exit.OK
 
     written = json.loads(Path("s.json").read_text())
     assert printed == written
@@ -76,16 +76,12 @@ def test_the_schema_is_printed_or_written(file, capsys):
 
 
 def test_a_workflow_goes_to_the_export_form_and_back(file, capsys):
-    assert (
-        run_command(["workflow", "convert", "w.ee.yaml", "--to", "export", "--output", "w.json"]) == Exit.OK
-    )
+    assert run_command(["workflow", "convert", "w.ee.yaml", "--to", "export", "--into", "w.json"]) == Exit.OK
     said = capsys.readouterr()
     assert run_command(["workflow", "convert", "w.json", "--to", "native"]) == Exit.OK
 
     assert said.out == ""
-    assert (
-        "note: 2 activity types and their inputs go into a bindings file: --bindings-output FILE" in said.err
-    )
+    assert "note: 2 activity types and their inputs go into a bindings file: --bindings-into FILE" in said.err
     assert "note: the types and defaults of the inputs are left out: n" in said.err
     back = capsys.readouterr().out
     assert read(back.encode(), "b.yaml").plain() == read(file.read_bytes(), "w.yaml").plain()
@@ -98,9 +94,9 @@ def test_bindings_go_into_their_own_file_and_the_export_file_loads_with_them(fil
         "w.ee.yaml",
         "--to",
         "export",
-        "--output",
+        "--into",
         "w.json",
-        "--bindings-output",
+        "--bindings-into",
         "b.yaml",
     ]
     assert run_command(command) == Exit.OK
@@ -123,7 +119,7 @@ def test_a_wrong_file_is_not_converted(file, capsys):
     file.write_text(NATIVE.replace("next: b", "next: c"))
 
     assert (
-        run_command(["workflow", "convert", "w.ee.yaml", "--to", "export", "--output", "w.json"])
+        run_command(["workflow", "convert", "w.ee.yaml", "--to", "export", "--into", "w.json"])
         == Exit.INVALID_INPUT
     )
     assert "EE-W105" in capsys.readouterr().err
@@ -188,17 +184,17 @@ def test_bindings_are_begun_and_continued(file, capsys):
     ]
     Path("w.json").write_text(json.dumps(nodes))
 
-    assert run_command(["workflow", "bind", "w.json", "--output", "b.yaml"]) == Exit.OK
+    assert run_command(["workflow", "bind", "w.json", "--into", "b.yaml"]) == Exit.OK
     first = Path("b.yaml").read_text().replace("CHANGE.ME", "noop")
     Path("b.yaml").write_text(first)
     nodes[1] |= {"pointers": [{"pointsTo": "b"}]}
     nodes.append({"id": "b", "type": "Activity", "activityId": "two", "pointers": [{"pointsTo": "e"}]})
     Path("w.json").write_text(json.dumps(nodes))
-    assert run_command(["workflow", "bind", "w.json", "--output", "b.yaml"]) == Exit.OK
+    assert run_command(["workflow", "bind", "w.json", "--into", "b.yaml"]) == Exit.OK
 
     assert Path("b.yaml").read_text().startswith(first)
     assert "two:" in Path("b.yaml").read_text()
-    assert run_command(["workflow", "bind", "w.json", "--output", "b.yaml"]) == Exit.OK
+    assert run_command(["workflow", "bind", "w.json", "--into", "b.yaml"]) == Exit.OK
     assert capsys.readouterr().err.splitlines() == [
         "1 activity id to bind",
         "1 activity id to bind",
