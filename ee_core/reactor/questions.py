@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.messages.activity import BotQuery
 from ee_core.reactor.outbox import Letter
+from ee_core.reactor.patience import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ class Questions:
             self.ask_once(job, wait)
             self._timers.set(("question", *key), _REPEAT_S, again)
 
-        self._timers.set(("asked", *key), wait.timeouts.ask_ms / 1000 + grace_s, over)
+        expect(self._timers, ("asked", *key), wait.timeouts.ask_ms / 1000 + grace_s, over)
         again()
 
     def ask_once(self, job: JobId, wait: ResponseWait) -> None:

@@ -15,6 +15,7 @@ from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.messages.activity import ActivityCancel, ActivityRequest
 from ee_core.model.facts import AttemptSilent, BotFound, BotMissing
 from ee_core.reactor.outbox import Letter
+from ee_core.reactor.patience import expect
 from ee_core.reactor.questions import Questions
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ class Requests:
     def _watch(self, armed: Armed) -> None:
         wait = armed.wait
         if wait.bot is not None:
-            accept_s = wait.timeouts.accept_ms / 1000 + armed.grace_s
-            self._timers.set(("accept", *armed.id), accept_s, lambda: self._silent(armed, "accept"))
+            self._expect(armed, "accept", wait.timeouts.accept_ms / 1000 + armed.grace_s)
         if wait.deadline_us is not None:
             left_s = (wait.deadline_us - self._env.now()) / 1e6
             if wait.timeouts.run_ms is not None:  # though the clock went back since it was recorded
@@ -197,8 +197,7 @@ class Requests:
 
     def busy(self, armed: Armed) -> None:
         """Not begun, by the bot's own word: the request is repeated, and its time to accept starts anew."""
-        accept_s = armed.wait.timeouts.accept_ms / 1000
-        self._timers.set(("accept", *armed.id), accept_s, lambda: self._silent(armed, "accept"))
+        self._expect(armed, "accept", armed.wait.timeouts.accept_ms / 1000)
 
     def workers_changed(self) -> None:
         """Workers came or went: those that wait for one are looked at."""
@@ -265,8 +264,10 @@ class Requests:
         return self._subjects.response(self._partition, wait.bot or "_any")
 
     def _expect_heartbeat(self, armed: Armed) -> None:
-        delay_s = armed.wait.timeouts.heartbeat_ms / 1000 + armed.grace_s
-        self._timers.set(("heartbeat", *armed.id), delay_s, lambda: self._silent(armed, "heartbeat"))
+        self._expect(armed, "heartbeat", armed.wait.timeouts.heartbeat_ms / 1000 + armed.grace_s)
+
+    def _expect(self, armed: Armed, sign: str, within_s: float) -> None:
+        expect(self._timers, (sign, *armed.id), within_s, lambda: self._silent(armed, sign))
 
     def _silent(self, armed: Armed, why: str) -> None:
         if armed.wait.questioned:
