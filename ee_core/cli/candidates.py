@@ -1,4 +1,4 @@
-"""What a shell offers for the names of jobs, bots, contexts and topics.
+"""What a shell offers for the names of jobs, incidents, workflows, bots, contexts and topics, and for files.
 
 The table says which parameter of which command takes what; a shell that completes a command or an option never gets
 here. Engines are asked, for a second at most: whoever pressed the tab key sees nothing of one that does not answer.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 from click.shell_completion import CompletionItem
-from click.types import StringParamType
 
+from ee_core.cli.candidate_files import BY_METAVAR, PYTHON, TEST, WORKFLOW, Files
 from ee_core.errors import EngineError
 
 if TYPE_CHECKING:
@@ -31,19 +31,70 @@ _SERVER: Final = {"broker": "broker.name", "server": "broker.servers", "namespac
 
 def list_jobs(context: click.Context) -> Iterable[CompletionItem]:
     """List jobs, newest first."""
-    return [_to_job(row) for row in _ask(context, what="list", filter={"limit": _MOST_JOBS})]
+    return map(_to_job, _ask_jobs(context))
 
 
 def list_open_jobs(context: click.Context) -> Iterable[CompletionItem]:
     """List the jobs that go on."""
-    rows = _ask(context, what="list", filter={"limit": _MOST_JOBS})
-    return [_to_job(row) for row in rows if row["status"] != "Finished"]
+    return [_to_job(row) for row in _ask_jobs(context) if row["status"] != "Finished"]
 
 
 def list_asking_jobs(context: click.Context) -> Iterable[CompletionItem]:
     """List the jobs that wait for a person."""
-    rows = _ask(context, what="list", filter={"limit": _MOST_JOBS})
-    return [_to_job(row) for row in rows if row["incidents"]]
+    return [_to_job(row) for row in _ask_jobs(context) if row["incidents"]]
+
+
+def list_incidents(context: click.Context) -> Iterable[CompletionItem]:
+    """List what the job on the command line asks."""
+    return [
+        CompletionItem(each["incident"], help=f"{each['kind']} {each['node'] or ''}".strip())
+        for each in _ask_incidents(context)
+    ]
+
+
+def list_answers(context: click.Context) -> Iterable[CompletionItem]:
+    """List the answers that the incident on the command line takes; all of them when the engine cannot be asked."""
+    from ee_core.messages.jobs import OperateJob
+
+    incident = context.params.get("incident")
+    try:
+        taken = [each["choices"] for each in _ask_incidents(context) if each["incident"] == incident]
+    except (EngineError, OSError):
+        taken = []
+    answers = taken[0] if taken else get_args(OperateJob.model_fields["action"].annotation)
+    return map(CompletionItem, answers)
+
+
+def list_known_workflows(context: click.Context) -> Iterable[CompletionItem]:
+    """List the workflows that jobs have been of."""
+    return map(CompletionItem, sorted({row["workflow"] for row in _ask_jobs(context)}))
+
+
+def list_owners(context: click.Context) -> Iterable[CompletionItem]:
+    """List whose jobs there are."""
+    return map(CompletionItem, sorted({row["owner"] for row in _ask_jobs(context)} - {""}))
+
+
+def list_catalogue(context: click.Context) -> Iterable[CompletionItem]:
+    """List the workflows of the catalogue that the settings name."""
+    from ee_core.local.env import SystemEnv
+    from ee_core.registry import Registry
+
+    settings = _read_settings(context)
+    chosen = settings.catalogue
+
+    async def ask() -> list[CompletionItem]:
+        async with (
+            asyncio.timeout(_PATIENCE_S),
+            Registry(settings, SystemEnv()).open_catalogue(chosen.name, chosen.settings) as catalogue,
+        ):
+            entries = [each for each in await catalogue.list() if not each.fault]
+        return [
+            CompletionItem(f"{each.name}@{each.version}" if each.version else each.name, help=each.place)
+            for each in entries
+        ]
+
+    return asyncio.run(ask())
 
 
 def list_bots(context: click.Context) -> Iterable[CompletionItem]:
@@ -83,58 +134,92 @@ def list_topics(_: click.Context) -> Iterable[CompletionItem]:
 
 
 OFFERED: Final[Mapping[str, Mapping[str, Candidates]]] = {
+    "job submit": {"workflow": list_catalogue},
+    "job list": {"workflow": list_known_workflows, "owner": list_owners},
     "job show": {"job_id": list_jobs},
     "job history": {"job_id": list_jobs},
     "job watch": {"job_id": list_open_jobs},
     "job cancel": {"job_id": list_open_jobs},
-    "job resolve": {"job_id": list_asking_jobs},
+    "job resolve": {"job_id": list_asking_jobs, "incident": list_incidents, "answer": list_answers},
     "bot check": {"bot_id": list_bots, "activity": list_served_activities},
     "bot release": {"bot_id": list_quarantined_bots},
     "context use": {"name": list_contexts},
     "context show": {"name": list_contexts},
     "explain": {"word": list_topics},
 }
+FILES: Final[Mapping[str, Mapping[str, Files]]] = {
+    "run": {"file": WORKFLOW, "bot_files": PYTHON},
+    "test": {"paths": TEST},
+    "up": {"bot_files": PYTHON},
+    "bot run": {"file": PYTHON},
+    "job submit": {"workflow": WORKFLOW},
+    "workflow bind": {"file": WORKFLOW},
+    "workflow check": {"files": WORKFLOW},
+    "workflow convert": {"file": WORKFLOW},
+    "workflow fmt": {"files": WORKFLOW},
+    "workflow graph": {"file": WORKFLOW},
+    "workflow rehearse": {"file": WORKFLOW, "bot_files": PYTHON},
+    "workflow show": {"file": WORKFLOW},
+}
 
 
-class Name(StringParamType):
-    """The type of a parameter that takes one of the names a shell can offer."""
+class Names:
+    """Offers names.
 
-    def __init__(self, list_candidates: Candidates) -> None:
+    Args:
+        files: May stand in the place of a name, too.
+    """
+
+    def __init__(self, list_candidates: Candidates, files: Files | None = None) -> None:
         self._list = list_candidates
+        self._files = files
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    def offer(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the names that begin as typed; none when they cannot be had."""
-        del param
         logging.disable(logging.CRITICAL)  # nothing may stand between a person and the line they type
         try:
-            return [each for each in self._list(ctx) if each.value.startswith(incomplete)]
+            names = [each for each in self._list(ctx) if each.value.startswith(incomplete)]
         except (EngineError, OSError):  # a time-out is one: what is wrong is told when the command runs
-            return []
+            names = []
+        if self._files is None:
+            return names
+        files = self._files.offer(ctx, incomplete)
+        # a word to the shell that it shall look itself would make it forget the names
+        return [*names, *(each for each in files if each.type == "plain" or not names)]
 
 
 def offer_names(command: click.Command, path: str) -> None:
-    """Let a command's parameters, and those of all below it, offer their names."""
+    """Let a command's parameters, and those of all below it, offer their names and files."""
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             offer_names(inner, f"{path} {name}")
-    known = OFFERED.get(path, {})
+    names, files = OFFERED.get(path, {}), FILES.get(path, {})
     for parameter in command.params:
-        if parameter.name in known:
-            parameter.type = Name(known[parameter.name])
+        found = files.get(str(parameter.name)) or BY_METAVAR.get(parameter.metavar or "")
+        offered = Names(names[parameter.name], found) if parameter.name in names else found
+        if offered is not None:
+            parameter.shell_complete = offered.offer  # type: ignore[method-assign]  # of this parameter alone
 
 
-def _ask(context: click.Context, **question: Any) -> list[dict[str, Any]]:
+def _ask_jobs(context: click.Context) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = _ask(context, what="list", filter={"limit": _MOST_JOBS})
+    return rows
+
+
+def _ask_incidents(context: click.Context) -> list[dict[str, Any]]:
+    incidents: list[dict[str, Any]] = _ask(context, what="job", job=context.params.get("job_id"))["incidents"]
+    return incidents
+
+
+def _ask(context: click.Context, **question: Any) -> Any:
     from ee_core.cli.session import connected
     from ee_core.messages.jobs import QueryJobs
 
     settings = _read_settings(context)
 
-    async def ask() -> list[dict[str, Any]]:
+    async def ask() -> Any:
         async with asyncio.timeout(_PATIENCE_S), connected(settings, timeout_s=_PATIENCE_S) as client:
-            rows: list[dict[str, Any]] = await client.query(QueryJobs(**question))
-            return rows
+            return await client.query(QueryJobs(**question))
 
     return asyncio.run(ask())
 

@@ -17,7 +17,7 @@ VARIABLE: Final = "_EECTL_COMPLETE"  # by it the script asks this program; click
 def completion(context: click.Context, shell: str) -> None:
     r"""Print the script that lets a SHELL complete commands, options, files and names.
 
-    The names of jobs, bots and activity types come from the running engine, which gets a second to answer.
+    The names of jobs, incidents, bots and activity types come from the running engine, which gets a second to answer.
 
     \b
     For this shell:  eval "$(eectl completion bash)"

@@ -65,9 +65,9 @@ class _Lazy(click.Group):
 
 
 def _offer_contexts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from ee_core.cli.candidates import Name, list_contexts
+    from ee_core.cli.candidates import Names, list_contexts
 
-    return Name(list_contexts).shell_complete(ctx, param, incomplete)
+    return Names(list_contexts).offer(ctx, incomplete)
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

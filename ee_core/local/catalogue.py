@@ -50,6 +50,11 @@ class _Header:
     fault: str = ""
 
 
+def is_workflow_name(name: str) -> bool:
+    """Say whether a file of this name is taken for a workflow."""
+    return name.endswith((*_YAML, _JSON)) and not name.endswith(_OTHERS) and not name.startswith(".")
+
+
 class FolderCatalogue:
     """Keeps the contract `Catalogue` with a folder.
 
@@ -123,8 +128,7 @@ class FolderCatalogue:
         if not self._folder.is_dir():
             return
         for path in self._folder.iterdir():
-            is_workflow = path.name.endswith((*_YAML, _JSON)) and not path.name.endswith(_OTHERS)
-            if is_workflow and not path.name.startswith(".") and not path.is_dir():
+            if is_workflow_name(path.name) and not path.is_dir():
                 yield path
 
     def _read_one(self, path: Path, known: Mapping[bytes, _Header]) -> CatalogueEntry:

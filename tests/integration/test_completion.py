@@ -14,7 +14,7 @@ def test_jobs_bots_and_what_they_serve_are_offered(place):
     )
     place.up("--bots", "1")
     asking = place.run("job", "submit", "ask.ee.yaml").strip()
-    done = place.run("job", "submit", "quick.ee.yaml").strip()
+    done = place.run("job", "submit", "quick.ee.yaml", "--owner", "ada").strip()
     place.run("job", "watch", done)
     place.wait_until("it asks", lambda: place.ask("status")["incidents"])
     (bot,) = [row for row in place.ask("bot", "list") if row["kind"] == "bot"]
@@ -23,6 +23,11 @@ def test_jobs_bots_and_what_they_serve_are_offered(place):
     assert complete(place, f"eectl job history {asking}") == [asking]
     assert complete(place, "eectl job watch ") == complete(place, "eectl job cancel ") == [asking]
     assert complete(place, "eectl job resolve ") == [asking]
+    (incident,) = place.ask("job", "show", asking)["incidents"]
+    assert complete(place, f"eectl job resolve {asking} ") == [incident["incident"]]
+    assert complete(place, f"eectl job resolve {asking} {incident['incident']} ") == incident["choices"]
+    assert complete(place, "eectl job list --workflow ") == ["ask", "quick"]
+    assert complete(place, "eectl job list --owner ") == ["ada"]
     assert complete(place, "eectl bot check ") == [bot["bot"]]
     assert complete(place, "eectl bot release ") == []
     assert complete(place, f"eectl bot check {bot['bot']} --activity ") == sorted(bot["activities"])
