@@ -118,7 +118,8 @@ class SqliteJournal:
 
     async def confirm_partition(self, head: PartitionHead) -> None:
         check_partition(head.partition, _TRAITS.partitions)
-        await self._reading.run(lambda database: self._writer.place_of(database, head))
+        # not on the reader's thread: commits wait for this, and a reader may be at it for long
+        await self._writing.run(lambda database: self._writer.place_of(database, head))
 
     async def close_partition(self, head: PartitionHead) -> None:
         check_partition(head.partition, _TRAITS.partitions)
