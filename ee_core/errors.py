@@ -32,6 +32,7 @@ EngineError
 │  ├─ LockHeldError            another engine holds it; nothing changed
 │  ├─ LockLostError            the record is no longer ours
 │  └─ LockUnavailableError     no answer in time; the lock may be ours; retryable
+├─ SecretError                 a provider of secrets cannot be asked, or holds what is none; retryable
 ├─ LedgerError                 a bot's ledger: in use by another process, not its own, or not writable
 └─ ActivityError               raised by activity and bot authors
    ├─ AttemptStoppedError      raised in an attempt that was asked to stop, where it reports progress
@@ -302,6 +303,13 @@ class LockUnavailableError(LockError):
     """No answer in time; the lock may be ours."""
 
     code = "lock_unavailable"
+    retryable = True
+
+
+class SecretError(EngineError):
+    """A provider of secrets cannot be asked now, or what it holds is no secret; the text names the place, and no value."""
+
+    code = "secret_unavailable"
     retryable = True
 
 

@@ -16,8 +16,9 @@ Prefixes: ``ee_open_`` makes a driver, ``ee_choose_``, ``ee_admit_`` and ``ee_ex
 opinion), ``ee_add_`` contributes, ``ee_on_`` observes and returns nothing.
 
 The ``ee_open_*`` hooks belong into the module that the entry point of a driver group names (``ee.brokers``,
-``ee.locks``, ``ee.journals``, ``ee.catalogues``, ``ee.expressions``, ``ee.activities``, ``ee.cli``): the registry calls
-that one plugin. All others belong into a module of the group ``ee.hooks``, where all plugins are asked together.
+``ee.locks``, ``ee.journals``, ``ee.catalogues``, ``ee.expressions``, ``ee.activities``, ``ee.secrets``, ``ee.cli``): the
+registry calls that one plugin. All others belong into a module of the group ``ee.hooks``, where all plugins are asked
+together.
 
 A module may say ``EE_API = 1``: the value of `API_VERSION` that it was written for. Another number is refused.
 """
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     )
     from ee_core.contracts.journal import JobSummary, Journal
     from ee_core.contracts.lock import LockProvider
+    from ee_core.contracts.secrets import SecretProvider
     from ee_core.model.events import AnyEvent, Error, IncidentOpened
     from ee_core.model.ids import BotId, JobId, VisitId
     from ee_core.model.waits import Wait
@@ -151,6 +153,24 @@ def ee_open_expressions(settings: Mapping[str, Any]) -> Language | None:
 
     Raises:
         ConfigError: A setting is wrong. Any other exception makes the workflow not load.
+    """
+
+
+@hookspec(firstresult=True)
+def ee_open_secrets(settings: Mapping[str, Any]) -> SecretProvider | None:
+    """Make the provider of secrets of a name.
+
+    Called once per process, at the start of an engine, a bot or a command that looks secrets up, for each plugin of the
+    group ``ee.secrets`` that the setting ``secrets.providers`` names.
+
+    Args:
+        settings: The section ``secrets.<name>`` of the configuration, as written; empty when there is none. Check it
+            here, and ask nobody yet.
+
+    Returns:
+        The provider; used by many attempts at once, and never closed.
+
+    An exception is fatal: the process does not start.
     """
 
 

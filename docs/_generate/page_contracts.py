@@ -21,6 +21,7 @@ _CONTRACTS = {
     "journal": ("Journal", "ee.journals", "JournalConformance"),
     "catalogue": ("Catalogue", "ee.catalogues", ""),
     "expression": ("Expression language", "ee.expressions", "ExpressionConformance"),
+    "secrets": ("Provider of secrets", "ee.secrets", "SecretsConformance"),
     "env": ("Env", "", ""),
 }
 _CLAUSE = re.compile(r"^\[([A-Z]\d+)\] (.*?)(?=^\[[A-Z]\d+\] |\n\n|\Z)", re.MULTILINE | re.DOTALL)

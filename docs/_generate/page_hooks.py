@@ -19,6 +19,7 @@ _EXAMPLES = "docs/examples/hooks.py"
 _DRIVERS = {
     "ee_open_activity": "ee_example",
     "ee_open_expressions": "ee_cel",
+    "ee_open_secrets": "ee_core.local.secret_variables",
     "ee_open_lock": "ee_core.local.lock",
     "ee_open_journal": "ee_core.local.memory_journal",
     "ee_open_catalogue": "ee_core.local.catalogue",

@@ -14,6 +14,8 @@ from ee_nats.settings import NatsSettings
 from source import code, field_notes, page, table
 
 from ee_core.config import list_settings
+from ee_core.local.secret_files import FileSettings
+from ee_core.local.secret_variables import EnvSettings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -80,6 +82,16 @@ def list_sections() -> list[Section]:
                     "Folder of `*.ee.yaml`, `*.ee.yml` and `*.json`; one that is named must exist.",
                 )
             ],
+        ),
+        Section(
+            "The provider of secrets `env`",
+            '[secrets.env]\nprefix = "PLANT_SECRET_"',
+            _of_model(EnvSettings),
+        ),
+        Section(
+            "The provider of secrets `file`",
+            '[secrets]\nproviders = ["file", "env"]\n\n[secrets.file]\nfolder = "/run/secrets"',
+            _of_model(FileSettings),
         ),
         Section(
             "The activity type `http`",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ee_core.bot.ledger import Ledger
     from ee_core.bot.profile import Profile
     from ee_core.bot.running import Outcome
+    from ee_core.bot.secrets import Resolver
     from ee_core.bot.slot import Ruling
     from ee_core.contracts.broker import Broker, Delivery
     from ee_core.contracts.env import Env
@@ -58,12 +59,14 @@ class BotHost(Lifetime):
         subjects: Subjects,
         env: Env,
         settings: HostSettings | None = None,
+        secrets: Resolver | None = None,
     ) -> None:
         """Bind it; nothing is touched.
 
         Args:
             ledger: Open, of this bot; the caller closes it after the host has left.
             broker: Open; likewise.
+            secrets: Puts values in the place of references; without it attempts that have some fail.
         """
         super().__init__(f"bot {profile.id}")
         self.instance = instance = env.new_id()  # new at each start of the process
@@ -71,6 +74,7 @@ class BotHost(Lifetime):
         self._broker = broker
         self._subjects = subjects
         self._settings = settings or HostSettings()
+        self._secrets = secrets
         self._slot = Slot(ledger, instance=instance, env=env)
         self._answers = Answers(broker, env, self._slot.stored)
         self._presence = Presence(
@@ -190,6 +194,8 @@ class BotHost(Lifetime):
             request.input,
             run_ms=request.run_ms,
             max_output_bytes=max_output_bytes(self._broker),
+            references=request.references,
+            secrets=self._secrets,
         )
         assert self._tasks is not None, "requests are taken inside the task group only"
         self._attempt = attempt

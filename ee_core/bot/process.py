@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ee_core.bot.ledger import Ledger
     from ee_core.bot.lifetime import HostSettings, Lifetime
+    from ee_core.bot.secrets import Resolver
     from ee_core.contracts.broker import Broker
     from ee_core.contracts.env import Env
     from ee_core.messages.subjects import Subjects
@@ -42,6 +43,7 @@ async def serve(
     env: Env,
     folder: Path,
     settings: HostSettings | None = None,
+    secrets: Resolver | None = None,
     begun: Callable[[], None] | None = None,
 ) -> None:
     """Be a bot until a signal says to leave.
@@ -49,6 +51,7 @@ async def serve(
     Args:
         broker: Not open; it is opened here and closed at the end.
         folder: Where the ledger ``<bot>.ledger`` is kept; made if it is not there.
+        secrets: Puts values in the place of references; without it attempts that have some fail.
         begun: Called when the broker is reached and the ledger is this process's own.
 
     Raises:
@@ -58,11 +61,28 @@ async def serve(
     with _open_ledger(folder, profile.id, env) as ledger:
         async with broker:
             hosts: list[Lifetime] = [
-                BotHost(profile, ledger, broker=broker, subjects=subjects, env=env, settings=settings)
+                BotHost(
+                    profile,
+                    ledger,
+                    broker=broker,
+                    subjects=subjects,
+                    env=env,
+                    settings=settings,
+                    secrets=secrets,
+                )
             ]
             worker = _worker_profile(profile)
             if worker.activities:
-                hosts.append(WorkerHost(worker, broker=broker, subjects=subjects, env=env, settings=settings))
+                hosts.append(
+                    WorkerHost(
+                        worker,
+                        broker=broker,
+                        subjects=subjects,
+                        env=env,
+                        settings=settings,
+                        secrets=secrets,
+                    )
+                )
             with _signals(hosts):
                 if begun is not None:
                     begun()

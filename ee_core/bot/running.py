@@ -1,6 +1,6 @@
 """Carries out one attempt, and says what came of it in words of the wire.
 
-It stops an attempt, enforces its run time, and turns whatever it returns or raises into an `Outcome`. It knows no
+It puts secrets into its input, stops an attempt, enforces its run time, and turns whatever it returns or raises into an `Outcome`. It knows no
 broker and no ledger: a bot, a worker and the engine's own process do this alike.
 
 An attempt ends only when its code has ended (clause A4): to stop it is a request, and until the code obeys, it runs.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.bot.entry import least_size, plain_size
+from ee_core.bot.secrets import Secrets
 from ee_core.errors import (
     ActivityError,
     AttemptStoppedError,
@@ -26,9 +27,14 @@ from ee_core.messages.wire import ErrorBody
 from ee_core.model.limits import MAX_OUTPUT_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
     from ee_core.bot.context import Context
+    from ee_core.bot.redaction import Redactor
+    from ee_core.bot.secrets import Resolver
     from ee_core.contracts.activity import ActivityType
     from ee_core.messages.activity import ResponseKindName
+    from ee_core.model.references import Path
 
 _MAX_CODE: Final = 100  # characters, as the wire has it
 _MAX_TEXT: Final = 10_000
@@ -61,12 +67,23 @@ class Attempt:
         *,
         run_ms: int | None = None,
         max_output_bytes: int = MAX_OUTPUT_BYTES,
+        references: Sequence[Path] = (),
+        secrets: Resolver | None = None,
     ) -> None:
+        """Bind it; nothing is done.
+
+        Args:
+            references: Where the input refers to secrets.
+            secrets: Puts their values there; without it an attempt with references fails.
+        """
         self.context = context
         self._activity = activity
         self._value = value
         self._run_s = None if run_ms is None else run_ms / 1000
         self._max_output_bytes = max_output_bytes
+        self._references = references
+        self._secrets = secrets or Secrets()
+        self._redactor: Redactor | None = None
         self._task: asyncio.Task[Any] | None = None
         self._why_stopped = ErrorBody(code="stopped", text="asked to stop")
 
@@ -80,9 +97,7 @@ class Attempt:
             asyncio.CancelledError: This call was cancelled, and the code did not stop within the grace. It may still
                 run, in a thread. If it stopped, its outcome is returned and the cancelling swallowed.
         """
-        task = asyncio.create_task(
-            self._activity.run(self.context, self._value), name=f"attempt {self.context.visit}"
-        )
+        task = asyncio.create_task(self._perform(), name=f"attempt {self.context.visit}")
         self._task = task
         try:
             if self.context.is_cancelled:
@@ -106,6 +121,18 @@ class Attempt:
         if self._task is not None:
             self._task.cancel()
 
+    def _perform(self) -> Coroutine[Any, Any, Any]:
+        if self._references:
+            return self._perform_with_secrets()
+        return self._activity.run(self.context, self._value)
+
+    async def _perform_with_secrets(self) -> Any:
+        resolved = await self._secrets.resolve(self._value, self._references)
+        if resolved.redactor is not None:
+            self._redactor = resolved.redactor
+            self.context.redact(resolved.redactor)
+        return await self._activity.run(self.context, resolved.value)
+
     async def _wait(self, task: asyncio.Task[Any]) -> None:
         await asyncio.wait({task}, timeout=self._run_s)
         if not task.done():
@@ -116,57 +143,58 @@ class Attempt:
         if task.cancelled():
             if self.context.is_cancelled:
                 return Outcome("stopped", error=self._why_stopped)
-            return _failed("error", "the activity cancelled itself")
+            return self._failed("error", "the activity cancelled itself")
         error = task.exception()
         if error is None:
             return self._result(task.result())
         if isinstance(error, AttemptStoppedError) and self.context.is_cancelled:
             return Outcome("stopped", error=self._why_stopped)
         if isinstance(error, ActivityError):
-            return _advised(error)
+            return self._advised(error)
         self.context.log.error("the activity raised %r", error, exc_info=error)
-        return _failed("error", str(error) or "the activity raised an error without a text")
+        return self._failed("error", str(error) or "the activity raised an error without a text")
 
     def _result(self, value: Any) -> Outcome:
         name, limit = self._activity.name, self._max_output_bytes
         least = least_size(value, limit)  # first: JSON of something huge is as huge, and is made three times
         if least > limit:
-            return _too_large(name, f"at least {least}", limit)
+            return self._too_large(f"at least {least}")
         try:
             output, size = plain_size(value)
-        except ValueError as error:
-            return _failed("bad_output", f"the output of {name!r} is not plain JSON: {error}")
+            if self._redactor is not None:
+                output, size = plain_size(self._redactor.redact_json(output))
+        except (ValueError, RecursionError) as error:
+            return self._failed("bad_output", f"the output of {name!r} is not plain JSON: {error}")
         if size > limit:
-            return _too_large(name, str(size), limit)
+            return self._too_large(str(size))
         return Outcome("succeeded", output=output)
 
+    def _advised(self, error: ActivityError) -> Outcome:
+        retryable, after_ms = None, None
+        if isinstance(error, LostActivityError):
+            return Outcome("lost", error=self._body(error.error_code, error.text))
+        if isinstance(error, PermanentActivityError):
+            retryable = False
+        elif isinstance(error, TransientActivityError):
+            retryable = True
+            if error.retry_after_s is not None:
+                after_ms = max(0, math.ceil(error.retry_after_s * 1000))
+        return self._failed(error.error_code, error.text, retryable=retryable, retry_after_ms=after_ms)
 
-def _advised(error: ActivityError) -> Outcome:
-    retryable, after_ms = None, None
-    if isinstance(error, LostActivityError):
-        return Outcome("lost", error=_body(error.error_code, error.text))
-    if isinstance(error, PermanentActivityError):
-        retryable = False
-    elif isinstance(error, TransientActivityError):
-        retryable = True
-        if error.retry_after_s is not None:
-            after_ms = max(0, math.ceil(error.retry_after_s * 1000))
-    return _failed(error.error_code, error.text, retryable=retryable, retry_after_ms=after_ms)
+    def _too_large(self, size: str) -> Outcome:
+        return self._failed(
+            "output_too_large",
+            f"the output of {self._activity.name!r} has {size} bytes, the limit is {self._max_output_bytes};"
+            " send large values by reference (a path or an object name)",
+        )
 
+    def _failed(
+        self, code: str, text: str, *, retryable: bool | None = None, retry_after_ms: int | None = None
+    ) -> Outcome:
+        body = self._body(code, text)
+        return Outcome("failed", error=body, retryable=retryable, retry_after_ms=retry_after_ms)
 
-def _too_large(name: str, size: str, limit: int) -> Outcome:
-    return _failed(
-        "output_too_large",
-        f"the output of {name!r} has {size} bytes, the limit is {limit};"
-        " send large values by reference (a path or an object name)",
-    )
-
-
-def _failed(
-    code: str, text: str, *, retryable: bool | None = None, retry_after_ms: int | None = None
-) -> Outcome:
-    return Outcome("failed", error=_body(code, text), retryable=retryable, retry_after_ms=retry_after_ms)
-
-
-def _body(code: str, text: str) -> ErrorBody:
-    return ErrorBody(code=code[:_MAX_CODE], text=text[:_MAX_TEXT])
+    def _body(self, code: str, text: str) -> ErrorBody:
+        if self._redactor is not None:  # before they are cut: half a value would not be found
+            code, text = self._redactor.redact_text(code), self._redactor.redact_text(text)
+        return ErrorBody(code=code[:_MAX_CODE], text=text[:_MAX_TEXT])

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ee_core.bot.lifetime import HostSettings
+    from ee_core.bot.secrets import Resolver
     from ee_core.contracts.activity import ActivityType
     from ee_core.contracts.broker import Broker
     from ee_core.contracts.env import Env
@@ -110,6 +111,7 @@ class Bot:
         folder: Path,
         prefix: str = "",
         settings: HostSettings | None = None,
+        secrets: Resolver | None = None,
     ) -> None:
         """Be this bot until SIGTERM or SIGINT; `eectl bot run FILE` does it with everything filled in.
 
@@ -119,6 +121,8 @@ class Bot:
             broker: Not open yet.
             folder: Where the bot's ledger is kept, always the same for the same bot.
             prefix: The namespace's, before every subject.
+            secrets: Puts values in the place of references to secrets, as `ee_core.bot.secrets.Secrets`; without it
+                attempts that have some fail.
 
         Raises:
             LedgerError: The bot runs already, or its ledger cannot be used.
@@ -126,7 +130,15 @@ class Bot:
         """
         subjects = Subjects(prefix)
         run_to_end(
-            serve(self.profile(), broker=broker, subjects=subjects, env=env, folder=folder, settings=settings)
+            serve(
+                self.profile(),
+                broker=broker,
+                subjects=subjects,
+                env=env,
+                folder=folder,
+                settings=settings,
+                secrets=secrets,
+            )
         )
 
     def call(self, name: str, /, **inputs: Any) -> Any:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ee_core.bot.context import Progress
     from ee_core.bot.profile import Profile
     from ee_core.bot.running import Outcome
+    from ee_core.bot.secrets import Resolver
     from ee_core.contracts.broker import Broker, Delivery
     from ee_core.contracts.env import Env
     from ee_core.messages.activity import ResponseKindName
@@ -57,6 +58,7 @@ class WorkerHost(Lifetime):
         env: Env,
         max_parallel: int = 16,
         settings: HostSettings | None = None,
+        secrets: Resolver | None = None,
     ) -> None:
         """Bind it; nothing is touched.
 
@@ -64,12 +66,14 @@ class WorkerHost(Lifetime):
             profile: Its activities are those that the worker takes requests for; its id stands where a bot's would.
             broker: Open; the caller closes it after the host has left.
             max_parallel: Most attempts at a time.
+            secrets: Puts values in the place of references; without it attempts that have some fail.
         """
         super().__init__(f"worker {profile.id}")
         self._profile = profile
         self._broker = broker
         self._subjects = subjects
         self._settings = settings or HostSettings()
+        self._secrets = secrets
         self._instance = env.new_id()
         self._presence = Presence(
             profile,
@@ -194,6 +198,8 @@ class WorkerHost(Lifetime):
             request.input,
             run_ms=request.run_ms,
             max_output_bytes=max_output_bytes(self._broker),
+            references=request.references,
+            secrets=self._secrets,
         )
         self._running[key] = attempt
 

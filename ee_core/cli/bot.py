@@ -44,6 +44,7 @@ def run_bot(
     The first signal lets the running attempt finish, the second stops it.
     """
     from ee_core.bot.process import serve
+    from ee_core.bot.secrets import open_secrets
     from ee_core.cli.local import load_bot
     from ee_core.local.env import SystemEnv
     from ee_core.messages.subjects import Subjects
@@ -52,14 +53,18 @@ def run_bot(
     settings = read_settings(context, server_flags(broker, server, namespace))
     profile = load_bot(file).profile(bot=bot_id)
     env = SystemEnv()
-    opened = Registry(settings, env).open_broker(settings.broker.name, settings.broker.settings, env)
+    registry = Registry(settings, env)
+    opened = registry.open_broker(settings.broker.name, settings.broker.settings, env)
+    secrets = open_secrets(registry, settings)
 
     def begun() -> None:
         say(f"bot {profile.id} serves {', '.join(sorted(profile.activities))}; Ctrl-C to leave")
 
     async def be() -> int:
         subjects = Subjects(settings.namespace)
-        await serve(profile, broker=opened, subjects=subjects, env=env, folder=ledgers, begun=begun)
+        await serve(
+            profile, broker=opened, subjects=subjects, env=env, folder=ledgers, secrets=secrets, begun=begun
+        )
         return 0
 
     return run_async(be())

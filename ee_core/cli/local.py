@@ -109,6 +109,7 @@ async def local_bots(
                 broker=parts.broker,
                 subjects=parts.subjects,
                 env=parts.env,
+                secrets=parts.secrets,
             )
             await stack.enter_async_context(host)
         yield names

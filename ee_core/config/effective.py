@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ee_core.config.hiding import redact
 from ee_core.config.loading import check, read_layers
 from ee_core.config.schema import list_settings
-from ee_core.config.secrets import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

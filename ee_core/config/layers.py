@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ee_core.config.places import Key, Place, Places, find_places
-from ee_core.config.schema import BY_NAME, DRIVERS, PREFIX, Settings, list_settings, model_of
+from ee_core.config.schema import (
+    BY_NAME,
+    DRIVERS,
+    MIXED,
+    PREFIX,
+    SECRET_PREFIX,
+    Settings,
+    list_settings,
+    model_of,
+)
 from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
 FILE_NAME: Final = "ee.toml"
 FILE_VARIABLE: Final = "EE_CONFIG"
 CONTEXT_VARIABLE: Final = "EE_CONTEXT"
+_LISTS: Final = frozenset({("plugins", "disabled"), ("secrets", "providers"), ("secrets", "allow")})
 _BROKEN_AT: Final = re.compile(r"\(at line (\d+), column (\d+)\)")  # how tomllib says it
 
 
@@ -123,7 +133,7 @@ def _flatten(content: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
             yield (section,), value
             continue
         for name, inner in value.items():
-            if section in BY_NAME and isinstance(inner, dict) and inner:
+            if section in BY_NAME | MIXED and isinstance(inner, dict) and inner:
                 yield from (((section, name, key), setting) for key, setting in inner.items())
             else:
                 yield (section, name), inner
@@ -137,6 +147,8 @@ def read_variables(variables: Mapping[str, str]) -> Layer:
     """
     layer = {}
     for name in sorted(variables):
+        if name.startswith(SECRET_PREFIX):
+            continue
         if name.startswith(PREFIX) and name not in {FILE_VARIABLE, CONTEXT_VARIABLE}:
             key = _key_of(name)
             if key:
@@ -155,7 +167,7 @@ def _key_of(variable: str) -> Key:
         if model_of(first) is None and first not in BY_NAME:
             return (first, rest) if rest else (first,)
         name, _, key = rest.partition("_")
-        if first in BY_NAME and name and key:
+        if first in BY_NAME | MIXED and name and key and not _is_own(first, rest):
             return (first, name, key)
         if first not in BY_NAME and rest:
             return (first, rest)
@@ -166,9 +178,14 @@ def _key_of(variable: str) -> Key:
     )
 
 
+def _is_own(section: str, key: str) -> bool:
+    model = model_of(section)
+    return model is not None and key in model.model_fields
+
+
 def _from_text(key: Key, text: str) -> Any:
     """Read a variable's text; numbers stay text, which the models convert: a password may be all digits."""
-    if key == ("plugins", "disabled"):
+    if key in _LISTS and not text.startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
     if text[:1] in ("[", "{"):
         try:

@@ -6,12 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 PREFIX: Final = "EE_"
+SECRET_PREFIX: Final = "EE_SECRET_"  # noqa: S105 - what variables begin with that hold secrets, and are no settings
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -101,6 +103,40 @@ class EngineSettings(_Section):
     )
 
 
+def _refuse_other(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise PydanticCustomError("extra_forbidden", "no such setting")  # misspelt, not a provider's section
+    return value
+
+
+class SecretsSettings(BaseModel):
+    """Where the values of secrets come from; beside these keys one section per provider."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Annotated[dict[str, Any], BeforeValidator(_refuse_other)]]
+
+    providers: tuple[_Name, ...] = Field(
+        default=("env",),
+        description="Providers of secrets that are asked, in this order: installed plugins of `ee.secrets`.",
+    )
+    allow: tuple[str, ...] = Field(
+        default=("*",),
+        description="Names of secrets that attempts in this process may have; `*` in one stands for any characters.",
+    )
+    timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds that a provider may take for one secret; then the attempt fails.",
+    )
+
+    def of(self, provider: str) -> dict[str, Any]:
+        """Return the section of a provider."""
+        return dict((self.model_extra or {}).get(provider, {}))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(providers={self.providers!r}, ...)"  # the rest may hold secrets
+
+
 class PluginSettings(_Section):
     """What is done with plugins."""
 
@@ -136,6 +172,9 @@ class Settings(_Section):
         repr=False,
         description="Settings of an activity type, by its name, as `activities.http.allow`.",
     )
+    secrets: SecretsSettings = Field(
+        default_factory=SecretsSettings, description="Where the values of secrets come from."
+    )
     engine: EngineSettings = Field(default_factory=EngineSettings, description="The engine.")
     plugins: PluginSettings = Field(default_factory=PluginSettings, description="Plugins in general.")
 
@@ -160,6 +199,9 @@ def list_settings() -> list[SettingDoc]:
             docs.append(_describe(key, field))
             continue
         docs += (_describe(f"{section}.{name}", inner) for name, inner in model.model_fields.items())
+        if section in MIXED:
+            key = f"{section}.<provider>.<key>"
+            docs.append(SettingDoc(key, variable_of(key), "", "Any key of the provider's own."))
         if section in DRIVERS:
             docs.append(
                 SettingDoc(
@@ -187,6 +229,7 @@ def model_of(section: str) -> type[BaseModel] | None:
 
 
 BY_NAME: Final = frozenset({"expressions", "activities"})  # sections with one sub-section per plugin
+MIXED: Final = frozenset({"secrets"})  # sections with keys of their own, and one sub-section per plugin
 DRIVERS: Final[dict[str, Any]] = {
     section: model.model_fields["name"].default
     for section in Settings.model_fields

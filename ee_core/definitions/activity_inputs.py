@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ee_core.definitions.draft import Draft
     from ee_core.definitions.fitting import Misfit
     from ee_core.definitions.items import Item
-    from ee_core.model.template import Path
+    from ee_core.model.references import Path
     from ee_core.model.workflow import Node
 
 _MAX_LISTED: Final = 12  # words of a schema that a message shows

@@ -20,7 +20,7 @@ from ee_core.definitions.measures import described, expected_words, kind_words, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ee_core.model.template import Path
+    from ee_core.model.references import Path
 
 _MAX_STEPS: Final = 100_000
 _MAX_DEPTH: Final = 150  # a file is nested less deep, and a schema adds a few levels of its own

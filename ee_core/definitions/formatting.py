@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ee_core.definitions.items import Item
-    from ee_core.model.template import Path
+    from ee_core.model.references import Path
 
 _COMMENT: Final = re.compile(r"(?:(?<=\s)|^)#[^\n]*", re.MULTILINE)
 _BLOCKS: Final = frozenset({"|", ">"})

@@ -9,7 +9,7 @@ from ee_core.definitions.yaml_text import to_tree, write_yaml
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ee_core.model.template import Path
+    from ee_core.model.references import Path
 
 KINDS: Final = ("activity", "parallel", "join", "exclusive", "inclusive", "end")
 _TOP: Final = (

@@ -136,6 +136,7 @@ class Engine:
             on_admission=self._note_admission,
         )
         return Reactor(
+            secrets=parts.secrets,
             self._broker,
             self.fleet,
             partition=PARTITION,
@@ -287,6 +288,7 @@ class Engine:
         )
 
     def _about(self) -> dict[str, Any]:
+            secrets=self._parts.secrets,
         journal = self._parts.journal
         about = {"engine": self.id, "store": journal.store_id, "commits": self.partition.commits}
         return about | {"now": to_text(self._parts.env.now())} | self._parts.policies.snapshot()

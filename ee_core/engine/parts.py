@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ee_core.bot.secrets import Secrets, open_secrets
 from ee_core.errors import ConfigError
 from ee_core.local.policies import CorePolicies
 from ee_core.messages.subjects import Subjects
@@ -14,6 +15,7 @@ from ee_core.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from ee_core.bot.secrets import Resolver
     from ee_core.config import Settings
     from ee_core.contracts.broker import Broker
     from ee_core.contracts.catalogue import Catalogue
@@ -35,6 +37,7 @@ class Parts:
     lock: LockProvider
     journal: Journal
     catalogue: Catalogue
+    secrets: Resolver = field(default_factory=Secrets)  # that of no provider: attempts with references fail
 
 
 @asynccontextmanager
@@ -51,6 +54,7 @@ async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
     lock = open_lock(registry, settings, env)
     journal = registry.open_journal(settings.journal.name, settings.journal.settings, env)
     catalogue = registry.open_catalogue(settings.catalogue.name, settings.catalogue.settings)
+    secrets = open_secrets(registry, settings)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(journal)
         await stack.enter_async_context(catalogue)
@@ -71,6 +75,7 @@ async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
             lock=lock,
             journal=journal,
             catalogue=catalogue,
+            secrets=secrets,
         )
 
 

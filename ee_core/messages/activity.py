@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ee_core.messages.wire import Count, ErrorBody, Message, Token, Visit, WireFence
+from ee_core.model.references import Path
 
 ResponseKindName = Literal[
     "accepted",
@@ -34,15 +35,20 @@ class ActivityRequest(Message):
     ledger: str | None = None  # the bot's memory that is meant; none with `_any`
     activity: str = Field(max_length=64)  # the activity type
     input: Any = None  # for the activity, expressions evaluated; the same for all attempts of the visit
-    secrets: list[list[str | int]] | None = (
-        None  # paths into `input`, keys and places: there `secret:NAME` stands for a secret, nowhere else; none: no path
-    )
+    # paths into `input`, of keys and places: a text there is `secret:NAME` and stands for a secret; any other text that
+    # reads so is only a text; none: no path
+    secrets: list[list[str | int]] | None = None
     input_hash: str = ""  # hex SHA-256 of its canonical JSON; another one for a known attempt is a conflict
     accept_ms: Count = 10_000  # so soon the engine wants `accepted`
     heartbeat_ms: Count = 15_000  # so soon it wants each next sign of life
     run_ms: Count | None = None  # so long the attempt may still run; none: no limit
     idempotency_key: str = Field(max_length=160)  # `job/visit`: the same for all attempts
     reply_to: str = Field(max_length=200)  # where answers go; opaque, echoed
+
+    @property
+    def references(self) -> tuple[Path, ...]:
+        """The paths of `secrets`."""
+        return tuple(map(tuple, self.secrets or ()))
 
 
 class ActivityCancel(Message):

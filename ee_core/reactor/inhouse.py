@@ -17,6 +17,7 @@ from ee_core.tasks import begin
 
 if TYPE_CHECKING:
     from ee_core.bot.running import Outcome
+    from ee_core.bot.secrets import Resolver
     from ee_core.contracts.activity import ActivityType
     from ee_core.contracts.env import Env
     from ee_core.model.ids import JobId
@@ -33,10 +34,13 @@ class FindActivity(Protocol):
 class Inhouse:
     """The attempts this process carries out itself; one task each."""
 
-    def __init__(self, *, env: Env, tell: TellSoon, find_activity: FindActivity, grace_s: float) -> None:
+    def __init__(
+        self, *, env: Env, tell: TellSoon, find_activity: FindActivity, secrets: Resolver, grace_s: float
+    ) -> None:
         self._env = env
         self._tell = tell
         self._find_activity = find_activity
+        self._secrets = secrets
         self._grace_s = grace_s
         # until its wait is dropped, also when it has ended: what was begun is never begun again
         self._begun: dict[tuple[JobId, WaitKey], asyncio.Task[None]] = {}
@@ -96,7 +100,14 @@ class Inhouse:
             idempotency_key=f"{job}/{wait.visit}",
             activity=wait.activity,
         )
-        attempt = Attempt(activity, context, wait.input, run_ms=wait.timeouts.run_ms)
+        attempt = Attempt(
+            activity,
+            context,
+            wait.input,
+            run_ms=wait.timeouts.run_ms,
+            references=wait.secrets,
+            secrets=self._secrets,
+        )
         outcome = await attempt.carry_out(grace_s=self._grace_s)
         self._tell(job, self._to_fact(wait, outcome))
 

@@ -28,6 +28,7 @@ from ee_core.tasks import begin
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ee_core.bot.secrets import Resolver
     from ee_core.contracts.broker import Broker
     from ee_core.contracts.env import Env
     from ee_core.fleet import Fleet
@@ -70,6 +71,7 @@ class Reactor:
         fleet: Fleet,
         *,
         partition: int,
+    secrets: Resolver
         subjects: Subjects,
         env: Env,
         surroundings: Surroundings,
@@ -93,7 +95,11 @@ class Reactor:
             timed_out=self._drain_timed_out,
         )
         self._inhouse = Inhouse(
-            env=env, tell=self.tell_soon, find_activity=surroundings.find_activity, grace_s=grace_s
+            env=env,
+            tell=self.tell_soon,
+            find_activity=surroundings.find_activity,
+            secrets=surroundings.secrets,
+            grace_s=grace_s,
         )
         self.requests = Requests(
             partition=partition,

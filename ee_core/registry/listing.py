@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 GROUPS: Final = {
     "ee.activities": "activity",
     "ee.expressions": "expression",
+    "ee.secrets": "secrets",
     "ee.hooks": "hooks",
     "ee.locks": "lock",
     "ee.journals": "journal",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OPEN_HOOKS = {
     "ee.activities": "ee_open_activity",
     "ee.expressions": "ee_open_expressions",
+    "ee.secrets": "ee_open_secrets",
     "ee.locks": "ee_open_lock",
     "ee.journals": "ee_open_journal",
     "ee.catalogues": "ee_open_catalogue",

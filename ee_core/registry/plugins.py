@@ -17,6 +17,7 @@ from ee_core.contracts.catalogue import Catalogue
 from ee_core.contracts.expression import Language
 from ee_core.contracts.journal import Journal
 from ee_core.contracts.lock import LockProvider
+from ee_core.contracts.secrets import SecretProvider
 from ee_core.errors import EngineError, PluginError, PluginNotFoundError
 from ee_core.registry.calls import CORE, HookCalls
 from ee_core.registry.faults import broken, conflict, disabled, not_found, not_opened
@@ -38,6 +39,7 @@ _log: Final = logging.getLogger(__name__)
 _CONTRACTS: Final[dict[str, type]] = {
     "ee.activities": ActivityType,
     "ee.expressions": Language,
+    "ee.secrets": SecretProvider,
     "ee.locks": LockProvider,
     "ee.journals": Journal,
     "ee.catalogues": Catalogue,
@@ -158,6 +160,12 @@ class Registry:
             language: Language = self._open("ee.expressions", name, settings=settings)
             self._languages[name] = language
         return self._languages[name]
+
+    def open_secrets(self, name: str) -> SecretProvider:
+        """Make the provider of secrets of a name; its settings are those of the configuration."""
+        settings = self._settings.secrets.of(name)
+        provider: SecretProvider = self._open("ee.secrets", name, settings=settings)
+        return provider
 
     def open_activity(self, name: str) -> ActivityType | None:
         """Make the activity type of a name, once.
@@ -335,6 +343,7 @@ class Registry:
         for group, sections in (
             ("ee.activities", self._settings.activities),
             ("ee.expressions", self._settings.expressions),
+            ("ee.secrets", self._settings.secrets.model_extra or {}),
         ):
             installed = {plugin.entry.name for plugin in self._plugins if plugin.entry.group == group}
             for name in sorted(set(sections) - installed):

@@ -9,6 +9,7 @@ from ee_core.bot.host import BotHost
 from ee_core.bot.ledger import IN_MEMORY, open_ledger
 from ee_core.bot.lifetime import HostSettings
 from ee_core.bot.profile import Profile
+from ee_core.bot.secrets import AsWritten
 from ee_core.bot.worker import WorkerHost
 from ee_core.simulation.activities import Doer
 from ee_core.simulation.faulty_broker import FaultyBroker
@@ -121,7 +122,12 @@ class BotLife:
         profile = Profile(spec.id, {name: self._make_type(name) for name in spec.activities}, spec.labels)
         if spec.worker:
             return WorkerHost(
-                profile, broker=broker, subjects=around.subjects, env=self.env, settings=settings
+                profile,
+                broker=broker,
+                subjects=around.subjects,
+                env=self.env,
+                settings=settings,
+                secrets=AsWritten(),
             )
         if self._ledger is None:
             self._ledger = open_ledger(IN_MEMORY, bot=spec.id, env=self.env, kind=FaultyLedger)
@@ -133,6 +139,7 @@ class BotLife:
             subjects=around.subjects,
             env=self.env,
             settings=settings,
+            secrets=AsWritten(),
         )
         around.recorder.bot_started(spec.id, host.instance, self._ledger.ledger_id)
         return host

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from ee_core.bot.secrets import AsWritten
 from ee_core.engine import Parts
 from ee_core.engine.engine import Engine
 from ee_core.errors import EngineError, JournalConflictError, PartitionQuarantinedError
@@ -125,6 +126,7 @@ class EngineLife:
             lock=self._lock,
             journal=self._journal,
             catalogue=EmptyCatalogue(),
+            secrets=AsWritten(),
         )
 
 

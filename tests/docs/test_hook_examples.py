@@ -48,6 +48,7 @@ WAIT = LeaseWait("post#1", "post", "sap.post", BotSelector(), None, 1, None, no_
 DRIVERS = {  # how the registry calls the one that the page shows; it checks that all members of the contract are there
     "ee_open_activity": ("ee_example", lambda registry: registry.open_activity("example")),
     "ee_open_expressions": ("ee_cel", lambda registry: registry.open_expressions("cel")),
+    "ee_open_secrets": ("ee_core.local.secret_variables", lambda registry: registry.open_secrets("env")),
     "ee_open_lock": ("ee_core.local.lock", lambda registry: registry.open_lock("memory", {}, SystemEnv())),
     "ee_open_journal": (
         "ee_core.local.memory_journal",

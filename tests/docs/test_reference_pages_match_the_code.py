@@ -28,7 +28,7 @@ from ee_core.testing.conformance import clauses_in
 
 HOOKS = {name: value for name, value in vars(hookspecs).items() if hasattr(value, "ee_spec")}
 ERRORS = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, Exception)]
-CONTRACTS = ("activity", "broker", "catalogue", "env", "expression", "journal", "lock")
+CONTRACTS = ("activity", "broker", "catalogue", "env", "expression", "journal", "lock", "secrets")
 MESSAGES = {
     name: value
     for module in (jobs, activity, bots, wire)
@@ -206,6 +206,8 @@ PLUGINS = {
     "The journal `sqlite`": ("journal", "sqlite"),
     "The journal `memory`": ("journal", "memory"),
     "The catalogue `folder`": ("catalogue", "folder"),
+    "The provider of secrets `env`": ("secrets", "env"),
+    "The provider of secrets `file`": ("secrets", "file"),
     "The activity type `http`": ("activities", "http"),
     "The activity type `python`": ("activities", "python"),
     "The activity type `shell`": ("activities", "shell"),
@@ -221,14 +223,20 @@ def test_the_settings_of_a_plugin_are_those_it_has(title, section_of):
     with pytest.raises(errors.ConfigError) as caught:
         open_plugin(section, name, {"nope": 1})
     known = set(re.findall(r"\w+", re.split(r"it has|known are|knows", str(caught.value))[1]))
-    assert {row[0] for row in rows} == known - {"prefix"}  # the namespace's, set by the core
+    own = (
+        known if section == "secrets" else known - {"prefix"}
+    )  # that of NATS is the namespace's, set by the core
+    assert {row[0] for row in rows} == own
     assert all(row[2] for row in rows)
 
 
 def open_plugin(section, name, settings):
-    own = {f"activities.{name}.{key}": value for key, value in settings.items()}
-    registry = Registry(load_settings(own if section == "activities" else {}, environ={}), SystemEnv())
+    own = {f"{section}.{name}.{key}": value for key, value in settings.items()}
+    is_by_name = section in ("activities", "secrets")
+    registry = Registry(load_settings(own if is_by_name else {}, environ={}), SystemEnv())
     match section:
+        case "secrets":
+            return registry.open_secrets(name)
         case "activities":
             return registry.open_activity(name)
         case "catalogue":
@@ -251,6 +259,8 @@ def test_every_example_of_settings_is_accepted_by_its_plugins(blocks_of, tmp_pat
             open_plugin(section, driver.name or settings.broker.name, driver.settings)
         for name in settings.activities:
             registry.open_activity(name)
+        for name in settings.secrets.providers:
+            registry.open_secrets(name)
 
 
 def test_every_error_is_there_with_code_and_exit_code(section_of):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVarTuple
 
 from msgspec.structs import replace
 
+from ee_core.bot.secrets import AsWritten
 from ee_core.client import Client
 from ee_core.config import Settings
 from ee_core.definitions import Definition, check_inputs, expand_with, load
@@ -259,6 +260,7 @@ async def _open_parts(
         lock=await stack.enter_async_context(MemoryLock(env)),
         journal=await stack.enter_async_context(MemoryJournal(MemoryStore(env.new_id()))),
         catalogue=EmptyCatalogue(),
+        secrets=AsWritten(),
     )
 
 

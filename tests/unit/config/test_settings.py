@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ee_core.config import list_settings, load_settings
+from ee_core.config import list_effective, list_settings, load_settings
 from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -233,3 +233,45 @@ def test_every_setting_is_described_and_its_variable_works() -> None:
         if "<" not in doc.key and doc.default:
             value = doc.default.strip('"') if doc.default.startswith('"') else doc.default
             load_settings(environ={doc.variable: value})
+
+
+def test_providers_of_secrets_have_sections_of_their_own_beside_the_cores_keys(tmp_path: Path) -> None:
+    file = tmp_path / "ee.toml"
+    file.write_text(
+        '[secrets]\nproviders = ["file"]\ntimeout_s = 3\n[secrets.file]\nfolder = "/run/secrets"\n'
+        '[secrets.vault]\naddress = "a"\ntoken = "canary"\n'
+    )
+
+    settings = load_settings(
+        file=file,
+        environ={
+            "EE_SECRETS_PROVIDERS": "file, vault",
+            "EE_SECRETS_VAULT_TOKEN_FILE": "t",
+            "EE_SECRETS_TIMEOUT_S": "4",
+            "EE_SECRETS_ALLOW": '["CRM_*"]',
+        },
+    )
+
+    assert settings.secrets.providers == ("file", "vault")
+    assert (settings.secrets.timeout_s, settings.secrets.allow) == (4.0, ("CRM_*",))
+    assert settings.secrets.of("file") == {"folder": "/run/secrets"}
+    assert settings.secrets.of("vault") == {"address": "a", "token": "canary", "token_file": "t"}
+    assert settings.secrets.of("env") == {}
+    assert "canary" not in repr(settings)
+    shown = {one.key: one.value for one in list_effective(file=file, environ={})}
+    assert shown["secrets.file.folder"] == "/run/secrets"
+    assert shown["secrets.vault.token"] == "(hidden)"
+
+
+def test_variables_with_secrets_are_no_settings() -> None:
+    settings = load_settings(environ={"EE_SECRET_KEY": "canary", "EE_SECRET_providers": "x"})
+
+    assert settings.secrets.providers == ("env",)
+
+
+def test_a_misspelt_key_beside_the_sections_of_providers_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "ee.toml"
+    file.write_text('[secrets]\nprovider = ["file"]\n')
+
+    with pytest.raises(ConfigError, match=r"unknown key 'secrets\.provider'; did you mean 'secrets\.providers'"):
+        load_settings(file=file, environ={})

@@ -1,0 +1,209 @@
+"""Puts the values of secrets in the place of references, right before an attempt's code gets its input.
+
+References are where the engine says so, by the definition's own text, and nowhere else. A value lives in the process that
+does the work and in the code that it is handed to; what comes back is redacted (`ee_core.bot.redaction`), and so are log
+lines from then on. A reference is never passed on as if it were the value: without the value the attempt fails.
+
+======================  ==================================================================  ===================
+code                    meaning                                                             tried again
+======================  ==================================================================  ===================
+``secret_missing``      no provider has it, or none is set up                               no
+``secret_not_allowed``  the setting ``secrets.allow`` does not name it                      no
+``secret_unusable``     it is empty, or so short that what comes back could not be redacted no
+``secret_unavailable``  a provider raised or took too long; the ones behind it are not      as the node's
+                        asked, for they may hold another value                              ``retry`` says
+``bad_reference``       a path of the request leads to no reference                         no
+======================  ==================================================================  ===================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from ee_core.bot.log_guard import guard_logs
+from ee_core.bot.redaction import MIN_LENGTH, Redactor
+from ee_core.errors import PermanentActivityError, SecretError, TransientActivityError
+from ee_core.model.references import find_part, name_of, replace_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ee_core.config import Settings
+    from ee_core.contracts.secrets import SecretProvider
+    from ee_core.model.references import Path
+    from ee_core.registry import Registry
+
+_LOG: Final = logging.getLogger(__name__)
+TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """An input with values, and what keeps them in; shown to nobody."""
+
+    value: Any
+    redactor: Redactor | None  # None: it holds no value of a secret
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A secret, and who had it."""
+
+    value: str
+    provider: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(provider={self.provider!r}, ...)"
+
+
+class Resolver(Protocol):
+    """Puts values in the place of references."""
+
+    async def resolve(self, value: Any, references: Sequence[Path]) -> Resolved:
+        """Return an input with values at the paths of its references.
+
+        Raises:
+            ActivityError: Not all can be had; the attempt fails with this.
+        """
+
+
+class Secrets:
+    """The providers of a process, asked in order.
+
+    Args:
+        providers: By name.
+        allow: Patterns of names as `fnmatch` reads them; what none of them fits is not looked up.
+        timeout_s: How long a provider may take for one name.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, SecretProvider] | None = None,
+        *,
+        allow: Sequence[str] = ("*",),
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self._providers = dict(providers or {})
+        self._allow = tuple(allow)
+        self._timeout_s = timeout_s
+
+    async def resolve(self, value: Any, references: Sequence[Path]) -> Resolved:
+        names = {path: _read_name(value, path) for path in references}
+        found = {name: await self.find(name) for name in dict.fromkeys(names.values())}
+        values = [(name, each.value) for name, each in found.items()]
+        guard_logs(values)
+        parts = {path: found[name].value for path, name in names.items()}
+        return Resolved(replace_parts(value, parts), Redactor(values))
+
+    async def find(self, name: str) -> Found:
+        """Look one secret up.
+
+        Raises:
+            ActivityError: It cannot be had; the text says where it was looked for and what to do, and no value.
+        """
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._allow):
+            raise PermanentActivityError(
+                f"secret {name!r} is not given away by this process; whoever runs it may add the name to the setting"
+                f" secrets.allow",
+                code="secret_not_allowed",
+            )
+        for provider in self._providers:
+            value = await self._ask(provider, name)
+            if value is not None:
+                _check(name, value, provider)
+                return Found(value, provider)
+        raise PermanentActivityError(
+            f"secret {name!r} is not there; {self._cure(name)}", code="secret_missing"
+        )
+
+    def describe(self, name: str) -> str:
+        """Say where a secret is looked for, in order; empty without providers."""
+        return ", ".join(f"{each.describe(name)} ({provider})" for provider, each in self._providers.items())
+
+    def _cure(self, name: str) -> str:
+        if not self._providers:
+            return "this process has no provider of secrets: name some in the setting secrets.providers"
+        return f"looked for: {self.describe(name)}; put it there on the machine that does this work"
+
+    async def _ask(self, provider: str, name: str) -> str | None:
+        # not `asyncio.timeout`, which waits for who does not let itself be cancelled
+        asking = asyncio.create_task(self._providers[provider].find(name), name=f"secret {name}")
+        asking.add_done_callback(_forget)
+        try:
+            await asyncio.wait({asking}, timeout=self._timeout_s)
+        finally:
+            asking.cancel()
+        if not asking.done():
+            raise _unavailable(name, provider, f"it did not answer in {self._timeout_s:g} s")
+        if asking.cancelled():
+            raise _unavailable(name, provider, "it cancelled itself")
+        error = asking.exception()
+        if isinstance(error, SecretError):
+            raise _unavailable(name, provider, str(error))
+        if error is not None:  # whose text may hold anything, also the value
+            raise _unavailable(name, provider, f"it raised {type(error).__name__}")
+        return asking.result()
+
+
+def open_secrets(registry: Registry, settings: Settings) -> Secrets:
+    """Make the providers that the settings name; nobody is asked yet. Raises as `Registry.open_secrets`."""
+    own = settings.secrets
+    providers = {name: registry.open_secrets(name) for name in own.providers}
+    return Secrets(providers, allow=own.allow, timeout_s=own.timeout_s)
+
+
+class AsWritten:
+    """Leaves references as they are: for rehearsals and tests of workflows, where nothing is really done."""
+
+    async def resolve(self, value: Any, references: Sequence[Path]) -> Resolved:
+        return Resolved(value, None)
+
+
+def _read_name(value: Any, path: Path) -> str:
+    name = name_of(find_part(value, path))
+    if name is None:
+        place = ".".join(map(str, path)) or "the input"
+        raise PermanentActivityError(
+            f"{place} should refer to a secret, as secret:NAME, and does not: the request is not of an engine",
+            code="bad_reference",
+        )
+    return name
+
+
+def _check(name: str, value: object, provider: str) -> None:
+    if not isinstance(value, str):
+        raise _unavailable(name, provider, f"it answered {type(value).__name__}, which is no text")
+    length = len(value.strip())
+    if length < MIN_LENGTH:
+        what = "is empty" if not length else f"has {length} characters"
+        raise PermanentActivityError(
+            f"secret {name!r} from {provider!r} {what}; it needs {MIN_LENGTH} at least, white space apart, for what"
+            f" comes back is searched for it",
+            code="secret_unusable",
+        )
+
+
+def _unavailable(name: str, provider: str, why: str) -> TransientActivityError:
+    _LOG.warning(
+        "secret %r cannot be had from the provider %r: %s",
+        name,
+        provider,
+        why,
+        extra={"action": "secret_unavailable", "provider": provider},
+    )
+    return TransientActivityError(
+        f"secret {name!r} cannot be had from the provider {provider!r}: {why}", code="secret_unavailable"
+    )
+
+
+def _forget(asking: asyncio.Task[str | None]) -> None:
+    """Look at how a question ended that nobody waits for any more."""
+    if not asking.cancelled():
+        asking.exception()

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import base64
+import html
+import json
+import shlex
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+
+from ee_core.bot.redaction import Redactor
+
+VALUES = [
+    "canary4711plain",
+    'p&ss "w\'ord"\\ +/=%äß€𝄞',
+    "line one of it\nline two of it",
+    " in spaces-4711 ",
+    "hunter2",
+]
+
+
+def values(*more):
+    return pytest.mark.parametrize("value", [*VALUES, *more])
+
+
+def looks(value):
+    """Ways in which a program may write a value, or something that holds it."""
+    body = value.strip().encode()
+    return {
+        "as it is": value,
+        "inside text": f"the server said: {value}, sorry",
+        "json": json.dumps({"a": value}),
+        "json without escapes of letters": json.dumps({"a": value}, ensure_ascii=False),
+        "json in json": json.dumps(json.dumps({"a": value})),
+        "json in json without escapes of letters": json.dumps(
+            json.dumps({"a": value}, ensure_ascii=False), ensure_ascii=False
+        ),
+        "python": repr({"a": value}),
+        "python bytes": repr(body),
+        "percent": quote(value, safe=""),
+        "percent, path": quote(value),
+        "percent, small digits": quote(value, safe="").replace("%C3", "%c3").replace("%2F", "%2f"),
+        "form": urlencode({"a": value}),
+        "form with plus": quote_plus(value),
+        "html": html.escape(value),
+        "shell": shlex.quote(value),
+        "hex": body.hex(),
+        "hex, large digits": body.hex().upper(),
+        "base64": base64.b64encode(body).decode(),
+        "base64 for urls": base64.urlsafe_b64encode(body).decode(),
+        "base64 of the value with its spaces": base64.b64encode(value.encode()).decode(),
+    } | {
+        f"base64 of something longer, {before}": base64.b64encode(
+            b"u" * before + b":" + body + b"tail"
+        ).decode()
+        for before in range(6)
+        if len(body) >= 8
+    }
+
+
+def letters(value):
+    """The words that must not be left over."""
+    return [word for word in value.split() if len(word) >= 4 and word.isalnum()]
+
+
+@values()
+def test_a_value_is_found_however_it_is_written(value):
+    redactor = Redactor([("KEY", value)])
+
+    for name, text in looks(value).items():
+        redacted = redactor.redact_text(text)
+        assert "[secret:KEY]" in redacted, (name, text, redacted)
+        assert not [word for word in letters(value) if word in redacted], (name, redacted)
+        assert redactor.redact_text(redacted) == redacted
+
+
+@values()
+def test_of_a_text_without_the_value_nothing_is_taken(value):
+    redactor = Redactor([("KEY", value)])
+
+    for text in ("", "nothing here", "canary", "aGVsbG8gd29ybGQ=", "[secret:OTHER]", "1.5", '{"a": [1, 2]}'):
+        assert redactor.redact_text(text) is text or redactor.redact_text(text) == text
+
+
+def test_lines_of_a_key_are_found_one_by_one_but_not_its_short_ones():
+    key = "-----BEGIN KEY-----\nMIIBOgIBAAJBAKj34Gkx\nab==\n-----END KEY-----\n"
+    redactor = Redactor([("PEM", key)])
+
+    assert redactor.redact_text("> MIIBOgIBAAJBAKj34Gkx") == "> [secret:PEM]"
+    assert redactor.redact_text(key.replace("\n", "\r\n")) == "[secret:PEM]\r\n"
+    assert redactor.redact_text("ab==") == "ab=="
+
+
+def test_json_is_redacted_in_keys_values_and_numbers_and_keeps_its_form():
+    redactor = Redactor([("PIN", "4711"), ("WORD", "sesame")])
+
+    found = redactor.redact_json(
+        {"open sesame": [True, None, 4711, 1.5, 547110, "a sesame"], "4711": {"x": "x"}, "n": 12}
+    )
+
+    assert found == {
+        "open [secret:WORD]": [True, None, "[secret:PIN]", 1.5, "5[secret:PIN]0", "a [secret:WORD]"],
+        "[secret:PIN]": {"x": "x"},
+        "n": 12,
+    }
+    assert found["open [secret:WORD]"][0] is True
+
+
+def test_of_two_values_the_longer_one_is_taken_and_each_has_its_name():
+    redactor = Redactor(
+        [("SHORT", "sesame"), ("LONG", "sesame-street"), ("OLD", "mustard"), ("OLD", "pepper")]
+    )
+
+    text = redactor.redact_text("sesame-street, sesame, mustard, pepper")
+
+    assert text == "[secret:LONG], [secret:SHORT], [secret:OLD], [secret:OLD]"
+
+
+def test_a_value_that_is_a_part_of_the_mark_is_redacted_once():
+    redactor = Redactor([("KEY", "secret")])
+
+    once = redactor.redact_text("my secret")
+
+    assert once == "my [secret:KEY]"
+    assert redactor.redact_text(once) == once
+
+
+def test_a_redactor_tells_no_value():
+    assert repr(Redactor([("KEY", "sesame")])) == "Redactor([secret:KEY])"
+
+
+def test_what_is_nested_too_deeply_is_refused_and_not_let_through():
+    deep = value = []
+    for _ in range(100_000):
+        value.append([])
+        value = value[0]
+
+    with pytest.raises(RecursionError):
+        Redactor([("KEY", "sesame")]).redact_json(deep)
