@@ -7,6 +7,7 @@ accepted with (R25). Defaults are filled in and node ids resolved before; nothin
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from enum import StrEnum
 from typing import Any, Literal
@@ -136,7 +137,7 @@ def _without_defaults(value: Any) -> Any:
     The encoder's own `omit_defaults` asks whether a text *is* the default, not whether it equals it.
     """
     if isinstance(value, msgspec.Struct):
-        fields = ((field, getattr(value, field.name)) for field in msgspec.structs.fields(value))
+        fields = ((field, getattr(value, field.name)) for field in _fields(type(value)))
         return {
             field.encode_name: _without_defaults(member)
             for field, member in fields
@@ -147,6 +148,11 @@ def _without_defaults(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_defaults(item) for key, item in value.items()}
     return value
+
+
+@functools.cache  # msgspec evaluates the annotations each time
+def _fields(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
 
 
 def _is_default(field: msgspec.structs.FieldInfo, value: Any) -> bool:

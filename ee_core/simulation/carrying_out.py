@@ -77,8 +77,9 @@ def carry_out(
     """
     loop = ProcessLoop(None if plan.fifo else plan.seed)
     standstills: list[str] = []
+    runs: list[Run] = []  # no result of the task: the Runner has its task's repr made, of a whole history
 
-    async def play() -> Run | None:
+    async def play() -> None:
         task = asyncio.current_task()
         assert task is not None, "it runs as one"
 
@@ -91,18 +92,18 @@ def carry_out(
         prepare(world, loop)
         try:
             async with world:
-                return await _play(world, loop, storm or _rage, until or _come_to_an_end)
+                runs.append(await _play(world, loop, storm or _rage, until or _come_to_an_end))
         except asyncio.CancelledError:
             if not standstills:
                 raise
-            return None
+            runs.clear()
 
     with _quiet(), asyncio.Runner(loop_factory=lambda: loop) as runner:
-        run = runner.run(play())
+        runner.run(play())
         left = loop.pending_tasks()
-    if run is None or left:
+    if not runs or left:
         raise VirtualLoopError(standstills[0] if standstills else f"tasks are left: {left}")
-    return run
+    return runs[0]
 
 
 async def _play(
