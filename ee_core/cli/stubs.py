@@ -4,7 +4,10 @@
 stubs:
   read: {output: {body: {total: 12}}}
   post: {error: {code: refused, message: the shop is closed}}
+  poll: [{output: waiting}, {output: waiting}, {output: ready}]
 ```
+
+A list has the answers to successive attempts of a node, the last one for all that come after.
 """
 
 from __future__ import annotations
@@ -12,12 +15,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ee_core.errors import InputError
-from ee_core.simulation.rehearsal_cast import Stub, to_stub
+from ee_core.simulation.rehearsal_cast import Stub, to_stubs
 
-_FORM: Final = "write {output: ...} or {error: {code: ..., message: ...}}"
+_FORM: Final = "write {output: ...} or {error: {code: ..., message: ...}}, or a list of those"
 
 
-def read_stubs(text: bytes, place: str) -> dict[str, Stub]:
+def read_stubs(text: bytes, place: str) -> dict[str, tuple[Stub, ...]]:
     """Read a file of stubs.
 
     Raises:
@@ -33,8 +36,8 @@ def read_stubs(text: bytes, place: str) -> dict[str, Stub]:
     return {name: _read(name, stub, place) for name, stub in stubs.items()}
 
 
-def _read(name: str, stated: Any, place: str) -> Stub:
-    stub = to_stub(stated)
-    if stub is None:
+def _read(name: str, stated: Any, place: str) -> tuple[Stub, ...]:
+    stubs = to_stubs(stated)
+    if stubs is None:
         raise InputError(f"{place}: the stub {name!r} is {stated!r:.80}; {_FORM}")
-    return stub
+    return stubs

@@ -2,13 +2,15 @@
 
 The activity types `noop`, `delay` and `log` are harmless, and do what they do; only a delay longer than a minute is
 shortened, for its bot gives signs of life all the time. What a person states for a node, or else for a type, goes
-before anything else.
+before anything else: one answer, or the answers to successive attempts, of which the last stays. Who asks again for what was
+done, under the same idempotency key, gets the same output; an attempt that died before its effect has used no answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -21,7 +23,7 @@ from ee_core.simulation.activities import Player
 from ee_core.simulation.bots import BotSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from ee_core.contracts.activity import ActivityContext, ActivityType
     from ee_core.definitions import Definition
@@ -63,6 +65,13 @@ def to_stub(stated: Any) -> Stub | None:
     return None
 
 
+def to_stubs(stated: Any) -> tuple[Stub, ...] | None:
+    """Return what successive attempts give, stated as one stub or a list of them; None if it is not stated so."""
+    several = stated if isinstance(stated, list) else [stated]
+    found = [stub for stub in map(to_stub, several) if stub is not None]
+    return tuple(found) if found and len(found) == len(several) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """A workflow and all that is needed to rehearse it; plain data, so that other processes can take part."""
@@ -71,7 +80,7 @@ class Rehearsal:
     content: Any  # as a command brings it
     bindings: Any = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
-    stubs: Mapping[str, Stub] = field(default_factory=dict)  # by node or activity type
+    stubs: Mapping[str, Sequence[Stub]] = field(default_factory=dict)  # by node or activity type
     outputs: Mapping[str, Any] = field(default_factory=dict)  # of types whose schema says what they give
     bots: int = 2  # of each sort that is asked for
 
@@ -123,6 +132,8 @@ class FakeCast:
         self.is_slow: Callable[[str, int], bool] = lambda visit, attempt: False
         works = [node.activity for node in rehearsal.workflow.nodes if node.activity is not None]
         self._in_house = frozenset(work.type for work in works if work.stateless)
+        self._used: Counter[str] = Counter()  # answers of each node that were given
+        self._outputs: dict[str, Stub] = {}  # by visit
 
     @property
     def in_house(self) -> Collection[str]:
@@ -137,10 +148,20 @@ class FakeCast:
         assert found is not None, "an attempt is of an activity"
         return found
 
-    def find_stub(self, node: str) -> Stub | None:
-        """Return what was stated for a node, by its id or name, or for its type."""
-        stubs, name = self.rehearsal.stubs, self.nodes[node].name
-        return stubs.get(node) or stubs.get(name) or stubs.get(self.activity(node).type)
+    def find_stub(self, context: ActivityContext) -> Stub | None:
+        """Return what was stated for an attempt of a node, by the node's id or name, or for its type."""
+        if context.visit in self._outputs:
+            return self._outputs[context.visit]
+        node, stubs = context.node, self.rehearsal.stubs
+        answers = stubs.get(node) or stubs.get(self.nodes[node].name) or stubs.get(self.activity(node).type)
+        return answers[min(self._used[node], len(answers) - 1)] if answers else None
+
+    def use(self, stub: Stub, context: ActivityContext) -> None:
+        """Note that an attempt came to its end with a stub."""
+        if context.visit not in self._outputs:
+            self._used[context.node] += 1
+            if stub.error is None:
+                self._outputs[context.visit] = stub
 
     def seconds(self, context: ActivityContext, seconds: float = _SECONDS) -> float:
         """Say how long an attempt takes; within its run time-out."""
@@ -176,12 +197,15 @@ class _Fake(Player):
         return output
 
     async def _perform(self, context: ActivityContext, value: Any) -> Any:
-        stub = self._cast.find_stub(context.node)
-        if stub is None and self._real is not None:
+        if self._real is not None and self._cast.find_stub(context) is None:
             return await self._perform_really(context, value)
         await asyncio.sleep(self._cast.seconds(context))
+        stub = self._cast.find_stub(
+            context
+        )  # not before: another attempt of the node may have ended meanwhile
         if stub is None:
             return self._cast.rehearsal.outputs.get(self.name, value)
+        self._cast.use(stub, context)
         if stub.error is not None:
             raise ActivityError(stub.error.text, code=stub.error.code)
         return stub.output

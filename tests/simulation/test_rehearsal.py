@@ -295,7 +295,7 @@ def test_closing_the_iterator_ends_what_runs(rehearse):
 
 def test_a_fake_gives_what_is_stated_for_its_node_before_what_is_stated_for_its_type(rehearse):
     nodes = {"a": SCAN | {"next": "b"}, "b": SCAN | {"with": {"n": 1}}, "done": END}
-    stubs = {"a": Stub({"of": "node"}), "desk.scan": Stub({"of": "type"})}
+    stubs = {"a": [Stub({"of": "node"})], "desk.scan": [Stub({"of": "type"})]}
 
     ending = rehearse_undisturbed(rehearse(nodes, stubs=stubs)).ending
 
@@ -314,7 +314,7 @@ def test_a_fake_gives_its_input_back_when_nobody_knows_better(rehearse):
 
 def test_a_stated_error_is_retried_and_fails_the_job_as_it_would(rehearse):
     nodes = {"a": SCAN | {"retry": {"attempts": 3, "delay": "1s"}}, "done": END}
-    stubs = {"a": Stub(error=Error("shut", "nobody there"))}
+    stubs = {"a": [Stub(error=Error("shut", "nobody there"))]}
 
     base = rehearse_undisturbed(rehearse(nodes, stubs=stubs))
 
@@ -322,6 +322,35 @@ def test_a_stated_error_is_retried_and_fails_the_job_as_it_would(rehearse):
     attempts = [place.where for place in base.places if place.kind is Kind.DIES_DURING]
     assert attempts == ["a#1", "a#1/2", "a#1/3"]
     assert not any(place.kind is Kind.DIES_AFTER for place in base.places)
+
+
+def test_a_list_has_what_successive_attempts_give_and_its_last_one_stays(rehearse):
+    again = {
+        "exclusive": [{"when": "nodes.a.output != 'ready'", "next": "a"}, {"otherwise": True, "next": "done"}]
+    }
+    nodes = {"a": SCAN | {"retry": {"attempts": 2}, "next": "again"}, "again": again, "done": END}
+    busy = Stub(error=Error("busy", ""))
+    stubs = {"a": [Stub([1, None]), busy, Stub({"n": 1.5}), Stub("ready")]}
+
+    base = rehearse_undisturbed(rehearse(nodes, stubs=stubs))
+
+    assert base.ending.said == "Succeeded"
+    assert [base.ending.visits[f"a#{n}"].output for n in (1, 2, 3)] == [[1, None], {"n": 1.5}, "ready"]
+    assert [place.where for place in base.places if place.kind is Kind.DIES_DURING] == [
+        "a#1", "a#2", "a#2/2", "a#3",
+    ]  # fmt: skip
+
+
+def test_an_attempt_that_is_made_again_gets_what_it_would_have_got(rehearse):
+    again = {"exclusive": [{"when": "nodes.a.output != 3", "next": "a"}, {"otherwise": True, "next": "done"}]}
+    nodes = {"a": SCAN | {"on_lost": "retry", "next": "again"}, "again": again, "done": END}
+    rehearsal = rehearse(nodes, stubs={"a": [Stub(1), Stub(2), Stub(3)]})
+    base = rehearse_undisturbed(rehearsal)
+
+    verdicts = go_through(rehearsal, base, Kind.DIES_DURING, Kind.DIES_AFTER, Kind.CRASH_BEFORE_WRITE)
+
+    assert len(verdicts) > 8
+    assert set(count(verdicts)) <= {Category.SAME, Category.REPEATED}
 
 
 def test_no_real_activity_of_a_plugin_is_carried_out(rehearse):
@@ -370,7 +399,7 @@ def test_an_incident_without_any_fault_is_the_workflow_s_own(rehearse):
     }
 
     assert rehearse_undisturbed(rehearse(nodes)).ending.said == "waits for a person (NoBranchTaken)"
-    stated = rehearse(nodes, stubs={"ask": Stub("yes")})
+    stated = rehearse(nodes, stubs={"ask": [Stub("yes")]})
     assert rehearse_undisturbed(stated).ending.said == "Succeeded"
 
 
@@ -405,7 +434,7 @@ def test_a_key_that_the_later_branch_of_an_export_file_overwrites_is_found(regis
         activities=registry.installed_activities(),
         language=registry.open_expressions,
     )
-    stubs = {"ask Ann": Stub({"colour": "red"}), "ask Bob": Stub({"colour": "blue"})}
+    stubs = {"ask Ann": [Stub({"colour": "red"})], "ask Bob": [Stub({"colour": "blue"})]}
     rehearsal = Rehearsal(definition, content, bindings, stubs=stubs)
     base = rehearse_undisturbed(rehearsal)
 

@@ -150,12 +150,24 @@ def test_a_workflow_that_waits_for_a_person_undisturbed_needs_stubs(rehearse, tm
     assert out.startswith("play.ee.yaml: 3 of ")
 
 
+def test_stubs_may_state_what_successive_attempts_give(rehearse, tmp_path):
+    stated = {"scan": [{"error": {"code": "shut"}}, {"output": [1, {"a": None}]}]}
+    (tmp_path / "stubs.json").write_text(json.dumps({"stubs": stated}))
+
+    code, out, _ = rehearse(STEP, "--stubs", "stubs.json", "--limit", "1")
+
+    assert code == Exit.OK
+    assert "one outcome: Failed (shut)" in out
+
+
 @pytest.mark.parametrize(
     ("stubs", "said"),
     [
         ({"stubs": {"scen": {"output": 1}}}, "there is no activity node or type 'scen' for a stub"),
         ({"stubs": {"scan": {"outptu": 1}}}, "stubs.yaml: the stub 'scan' is {'outptu': 1}"),
         ({"stubs": {"scan": {"error": {"message": "no code"}}}}, "write {output: ...} or {error: {code: ..."),
+        ({"stubs": {"scan": [{"output": 1}, 2]}}, "stubs.yaml: the stub 'scan' is [{'output': 1}, 2]"),
+        ({"stubs": {"scan": []}}, "stubs.yaml: the stub 'scan' is []"),
         ({"scan": {"output": 1}}, "stubs.yaml must hold one mapping `stubs:`"),
     ],
 )
