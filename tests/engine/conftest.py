@@ -26,6 +26,7 @@ from ee_core.bot.host import BotHost
 from ee_core.bot.ledger import IN_MEMORY, open_ledger
 from ee_core.bot.lifetime import HostSettings
 from ee_core.bot.profile import Profile
+from ee_core.bot.secrets import Secrets
 from ee_core.bot.worker import WorkerHost
 from ee_core.client import Client
 from ee_core.config import Settings
@@ -524,6 +525,7 @@ class World:
         self.broker = MemoryBroker(self.make_env())
         self.table = LockTable(self.env)
         self.catalogue = Catalogue()
+        self.secrets = Secrets()  # of engines; without a provider until a test says otherwise
         self.disk, self.net = DiskFate(), NetFate()
         self.lock_down: set[str] = set()  # names of the lock's methods that do not get through
         self.happenings: list[Happening] = []
@@ -931,6 +933,7 @@ class EngineLife:
         """Stop it cleanly, if it runs."""
         self._stop.set()
         if self.life.is_running:
+            secrets=world.secrets,
             await self.life.main
 
     async def ended(self) -> BaseException | None:
