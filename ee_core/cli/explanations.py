@@ -64,6 +64,7 @@ _SENTENCES: Final = {  # where each code of a diagnostic has its sentence: in a 
     "Expressions": "ee_core.definitions.expressions",
     "Activity types": "ee_core.definitions.loading",
     "Activity inputs": "ee_core.definitions.activity_inputs",
+    "Secrets": "ee_core.definitions.secret_references",
     "Tests of workflows": "ee_core.simulation.workflow_test.cases",
 }
 _ROW: Final = re.compile(r"^(EE-W\d{3})  (?:(error|warning) +)?(.*)$", re.MULTILINE)

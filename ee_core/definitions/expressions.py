@@ -81,7 +81,7 @@ def _iter_conditions(draft: Draft) -> Iterator[Written]:
 
 def _iter_inputs(draft: Draft, report: Report) -> Iterator[Written]:
     for node, item in draft.places.inputs.items():
-        for text in _iter_texts(item):
+        for text in item.iter_texts():
             try:
                 sources = template.parse(text.value).sources
             except TemplateError as error:
@@ -89,14 +89,6 @@ def _iter_inputs(draft: Draft, report: Report) -> Iterator[Written]:
                 continue
             for source in sources:
                 yield Written(node, source.text, text, source.offset, is_condition=False)
-
-
-def _iter_texts(item: Item) -> Iterator[Item]:
-    if isinstance(item.value, dict | list):
-        for inner in item.value.values() if isinstance(item.value, dict) else item.value:
-            yield from _iter_texts(inner)
-    elif isinstance(item.value, str):
-        yield item
 
 
 def _report_fault(written: Written, fault: Fault, report: Report) -> None:

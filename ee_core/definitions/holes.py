@@ -1,6 +1,7 @@
 """An activity's input as written, seen as a value of which some parts are not known yet.
 
-An expression alone may become any JSON value, text with expressions in it becomes some text; all else is literal.
+An expression alone may become any JSON value, text with expressions in it and a reference to a secret become some text;
+all else is literal.
 Keys are never expressions.
 """
 
@@ -21,7 +22,7 @@ class Hole(Enum):
 
 
 def with_holes(written: Any) -> Any:
-    """Return an input with a `Hole` in the place of each text that holds expressions, and `$${` resolved."""
+    """Return an input with a `Hole` in the place of each text that is not known yet, and `$${` resolved."""
     if isinstance(written, dict):
         return {key: with_holes(member) for key, member in written.items()}
     if isinstance(written, list):
@@ -43,6 +44,8 @@ def _read_text(written: str) -> str | Hole:
         parsed = template.parse(written)
     except TemplateError:
         return Hole.ANY  # told elsewhere
+    if parsed.references:
+        return Hole.TEXT
     if parsed.is_one_expression:
         return Hole.ANY
     return Hole.TEXT if parsed.sources else written.replace("$${", "${")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ee_core.definitions.diagnostics import Place, Text
 
 Plain = None | bool | int | float | str
@@ -40,6 +42,14 @@ class Item:
     def place(self) -> Place:
         """Where it begins."""
         return self.text.place_at(self.start, max(1, len(self.raw.rstrip())))
+
+    def iter_texts(self) -> Iterator[Item]:
+        """Return the texts in it, in order; keys are none."""
+        if isinstance(self.value, dict | list):
+            for inner in self.value.values() if isinstance(self.value, dict) else self.value:
+                yield from inner.iter_texts()
+        elif isinstance(self.value, str):
+            yield self
 
     def plain(self) -> Any:
         """Return the value as plain JSON."""

@@ -29,6 +29,7 @@ from ee_core.definitions.bindings import apply_bindings, warn_unbound
 from ee_core.definitions.diagnostics import Diagnostic, Report, did_you_mean
 from ee_core.definitions.expansion import expand_node
 from ee_core.definitions.expressions import compile_draft, report_constants, report_unsure_reads
+from ee_core.definitions.secret_references import check_references
 from ee_core.model import soundness
 from ee_core.model.workflow import Activity, BotSelector, content_hash, to_content
 
@@ -87,6 +88,7 @@ def load(
     warn_unbound(draft, report)
     _resolve_types(draft, activities, report)
     check_activity_inputs(draft, activities, report)
+    check_references(draft, report)
     is_well_formed = not report.has_errors
     programs = compile_draft(draft, language, report)
     if is_well_formed:

@@ -1,7 +1,8 @@
 """The activity types' input schemas, made fit to check files with: an expression may stand for any value.
 
-What a plugin publishes is about values; what an author writes holds expressions. So every value may as well be a text with
-an expression in it, and what no longer holds then is left out: that something is *not* so, or exactly one of several.
+What a plugin publishes is about values; what an author writes holds expressions and references to secrets. So every value
+may as well be a text with an expression in it, or such a reference, and what no longer holds then is left out: that
+something is *not* so, or exactly one of several.
 A rule that is left out here refuses less; loading finds the rest (`activity_inputs`).
 """
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 EXPRESSION: Final[Mapping[str, Any]] = {
     "type": "string",
-    "pattern": r"\$\{",
-    "description": "Text with an expression in ${ }; a text that is nothing else keeps the type of its value.",
+    "pattern": r"\$\{|^secret:[A-Za-z_][A-Za-z0-9_.-]*$",
+    "description": "Text with an expression in ${ }; a text that is nothing else keeps the type of its value."
+    " Or secret:NAME, which stands for a secret.",
 }
 _SAYS: Final = ("title", "description", "default", "examples", "deprecated")  # and asks for nothing
 _AS_IT_IS: Final = (
