@@ -44,12 +44,17 @@ nodes:
     activity: http
     with:
       url: http://127.0.0.1:{port}/asked
-      headers: {{X-Token: "secret:PLAIN", X-Key: "secret:PLAIN"}}
+      auth: {{bearer: "secret:PLAIN"}}
+      headers: {{X-Token: "secret:PLAIN"}}
       query: {{token: "secret:ODD.one"}}
     next: joined
   posted:
     activity: http
-    with: {{method: POST, url: "http://127.0.0.1:{port}/posted", json: {{user: me, deep: [{{token: "secret:ODD.one"}}]}}}}
+    with:
+      method: POST
+      url: http://127.0.0.1:{port}/posted
+      auth: {{basic: {{user: me, password: "secret:ODD.one"}}}}
+      json: {{user: me, deep: [{{token: "secret:ODD.one"}}]}}
     next: joined
   refused:
     activity: http
@@ -230,7 +235,9 @@ def write_files(folder, server, proof):
 
 def check_use(server, proof, shown):
     """See that the values came where they were sent, and what an expression gave did not."""
-    assert PLAIN in server.received["asked"].decode()
+    assert f"Bearer {PLAIN}\n" in server.received["asked"].decode()
+    assert f"x-token: {PLAIN}\n" in server.received["asked"].decode()
+    assert base64.b64encode(f"me:{ODD}".encode()) in server.received["posted"]
     assert f"token={quote(ODD, safe='')}" in server.received["asked"].decode()
     assert json.loads(server.received["posted"].partition(b"\n\n")[2]) == {
         "user": "me",

@@ -90,6 +90,7 @@ def test_a_body_that_cannot_be_written_is_the_authors_fault(value) -> None:
 # -- schema --------------------------------------------------------------------------------------------------
 
 GOOD = [
+    {"auth": {"bearer": "abc"}},
     {},
     {"url": "HTTPS://[::1]:8443"},
     {"url": "http://a?b=c@d"},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from ee_activity_http.authentication import HEADER
 from ee_activity_http.egress import new_egress
 from ee_activity_http.exchange import Outlet, Progress, exchange
 from ee_activity_http.expectation import is_success
@@ -133,6 +134,8 @@ def _headers(request: HttpInput, key: str) -> dict[str, str]:
         ours[request.idempotency_header.lower()] = key
     if media_type:
         ours["content-type"] = media_type
+    if request.auth is not None:
+        ours[HEADER] = request.auth.to_header()
     return ours | {name.lower(): value for name, value in request.headers.items()}
 
 

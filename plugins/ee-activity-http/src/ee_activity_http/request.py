@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from ee_activity_http.authentication import HEADER, Authentication
 from ee_activity_http.expectation import Expectation
 from ee_activity_http.parameters import Parameters, to_form, to_query
 from ee_core.errors import PermanentActivityError
@@ -108,6 +109,10 @@ class HttpInput(BaseModel):
     headers: dict[str, str] = Field(
         default={}, description="Names in any case.", json_schema_extra=_HEADERS_SCHEMA
     )
+    auth: Authentication | None = Field(
+        default=None,
+        description="Who asks: the header `Authorization`, made of a token, or of user and password.",
+    )
     json_body: Any = Field(default=None, alias="json", description="Body, written as JSON.")
     text: str | None = Field(default=None, description="Body, as it is, in UTF-8; not together with `json`.")
     form: Parameters = Field(
@@ -161,6 +166,8 @@ class HttpInput(BaseModel):
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         has_text = self.text is not None
+        if self.auth is not None and HEADER in map(str.lower, self.headers):
+            raise ValueError("auth is the header Authorization; give it once")
         if "json_body" in self.model_fields_set and has_text:
             raise ValueError("json and text are two bodies; give one")
         if "form" in self.model_fields_set and ("json_body" in self.model_fields_set or has_text):
