@@ -41,7 +41,6 @@ class Partition:
     def __init__(self, journal: Journal, number: int, *, on_lost: Callable[[EngineError], None]) -> None:
         self.number = number
         self.commits = 0
-        self.late_since: float | None = None  # loop time at which the commit in progress began to be repeated
         self._journal = journal
         self._on_lost = on_lost
         self._head: PartitionHead | None = None
@@ -158,14 +157,12 @@ class Partition:
     async def _repeat(self, entries: list[Entry]) -> PartitionHead:
         assert self._head is not None, "open() comes first"
         head = replace(self._head, told=self.told)
-        loop = asyncio.get_running_loop()
         tries = 0
         while True:
             try:
                 following = await self._journal.commit(head, entries)
             except JournalUnavailableError as error:
-                if self.late_since is None:
-                    self.late_since = loop.time()
+                if not tries:
                     _log.warning(
                         "the journal does not take a commit of %s records, repeating it: %s",
                         len(entries),
@@ -175,7 +172,6 @@ class Partition:
                 await asyncio.sleep(_REPEAT_S[min(tries, len(_REPEAT_S) - 1)])
                 tries += 1
             else:
-                self.late_since = None
                 return following
 
     def _lose(self, error: EngineError, taken: list[tuple[Sequence[Entry], asyncio.Future[int]]]) -> None:

@@ -14,13 +14,12 @@ from ee_core.model.events import AttemptAssigned, Choice, IncidentKind
 from ee_core.model.facts import BotGranted
 from ee_core.model.ids import VisitId
 from ee_core.model.job import Visit
-from ee_core.model.limits import MAX_INPUT_BYTES, MAX_RECORD_BYTES
+from ee_core.model.limits import MAX_INPUT_BYTES, MAX_RECORD_BYTES, USUAL_EVENT_BYTES
 from ee_core.model.workflow import Activity
 
 # What msgspec raises for a value that is no JSON: a lone surrogate, a key that is no text, an integer too large.
 _NOT_JSON: Final = (TypeError, ValueError, OverflowError, RecursionError)
 _EVENTS_BYTES: Final = 8192  # left for the record around its events, and what comes after an input
-_EVENT_BYTES: Final = 150  # about what each event without payload has, as JSON
 
 
 def begin(draft: Draft, visit: VisitId, node: int) -> None:
@@ -99,7 +98,7 @@ def _render(draft: Draft, node: int) -> Rendered | Trouble:
             return _broken(draft, node, error)
         except _NOT_JSON as error:
             return _broken(draft, node, ExpressionError(f"the input is no JSON value: {error}"))
-    events = _EVENTS_BYTES + len(draft.events) * _EVENT_BYTES
+    events = _EVENTS_BYTES + len(draft.events) * USUAL_EVENT_BYTES
     limit = min(MAX_INPUT_BYTES, MAX_RECORD_BYTES - events - draft.payload_bytes)
     return rendered if rendered.size <= limit else _oversize(draft, node, rendered, limit)
 

@@ -27,10 +27,9 @@ from ee_core.model.events import (
 )
 from ee_core.model.ids import NodeId, VisitId
 from ee_core.model.job import Visit
-from ee_core.model.limits import MAX_RECORD_BYTES
+from ee_core.model.limits import LARGE_EVENT_BYTES, MAX_RECORD_BYTES
 from ee_core.model.workflow import NodeKind
 
-_EVENT_BYTES: Final = 250  # more than an event without payload has, as JSON
 _INCIDENT_BYTES: Final = 8192  # more than an incident has, with all the values it shows
 _MARGIN_BYTES: Final = 4096  # for the record around the events, and what is added at its end
 
@@ -128,7 +127,7 @@ def _stop(draft: Draft, runaway: tokens.Runaway) -> None:
 
 def _find_oversize(draft: Draft) -> tokens.Runaway | None:
     """Return a runaway when what follows from the moves would make a record that no journal takes."""
-    guess = len(draft.events) * _EVENT_BYTES + draft.incidents * _INCIDENT_BYTES + draft.payload_bytes
+    guess = len(draft.events) * LARGE_EVENT_BYTES + draft.incidents * _INCIDENT_BYTES + draft.payload_bytes
     if guess < MAX_RECORD_BYTES or draft.mark is None:
         return None
     if len(msgspec.json.encode(draft.events)) + _MARGIN_BYTES > MAX_RECORD_BYTES:
