@@ -191,6 +191,8 @@ def _type(member: dict[str, Any]) -> str:  # noqa: PLR0911 - one return for each
 
 
 def _text(member: dict[str, Any]) -> str:
+    if member.get("format") == "date-time":
+        return "instant"
     pattern = str(member.get("pattern", ""))
     if "#[1-9]" in pattern:
         return "visit"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -32,4 +32,9 @@ def _parse(value: object) -> object:
     return from_text(value) if isinstance(value, str) else value
 
 
-Instant = Annotated[int, BeforeValidator(_parse), PlainSerializer(to_text, return_type=str)]
+Instant = Annotated[
+    int,
+    BeforeValidator(_parse),
+    PlainSerializer(to_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),  # what travels, not what it is here
+]

@@ -14,6 +14,7 @@ import typing
 import click
 import pytest
 import yaml
+from jsonschema import Draft202012Validator, FormatChecker
 
 from ee_core import errors, hookspecs
 from ee_core.cli.exits import Exit, exit_of
@@ -173,6 +174,28 @@ def test_the_schema_has_every_message_and_field(docs):
 
     for name, model in MESSAGES.items():
         assert set(schema["$defs"][name]["properties"]) == set(model.model_fields)
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_as_it_is_written_fits_its_schema(name, docs, section_of):
+    schema = json.loads((docs / "reference/messages.schema.json").read_text(encoding="utf-8"))
+    example = re.search(r"```json\n(.*?)```", section_of("reference/messages.md", f"### {name}"), re.DOTALL)[
+        1
+    ]
+
+    validator = Draft202012Validator(schema | {"$ref": f"#/$defs/{name}"}, format_checker=FormatChecker())
+
+    validator.validate(json.loads(example))
+
+
+def test_instants_are_told_as_the_text_that_travels(section_of):
+    kinds = {
+        (name, row[0]): row[1]
+        for name in ("QueryJobs", "JobEvent")
+        for row in rows_of(section_of("reference/messages.md", f"### {name}"))
+    }
+
+    assert kinds["QueryJobs", "at"] == kinds["JobEvent", "time"] == "instant"
 
 
 def test_every_setting_is_there_with_variable_default_and_meaning(docs):
