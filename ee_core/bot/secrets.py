@@ -123,9 +123,11 @@ class Secrets:
             f"secret {name!r} is not there; {self._cure(name)}", code="secret_missing"
         )
 
-    def describe(self, name: str) -> str:
-        """Say where a secret is looked for, in order; empty without providers."""
-        return ", ".join(f"{each.describe(name)} ({provider})" for provider, each in self._providers.items())
+    def describe(self, name: str, provider: str = "") -> str:
+        """Say where a secret is looked for, in order, or where one provider looks; empty without providers."""
+        if provider:
+            return self._providers[provider].describe(name)
+        return ", ".join(f"{each.describe(name)} ({by})" for by, each in self._providers.items())
 
     def _cure(self, name: str) -> str:
         if not self._providers:

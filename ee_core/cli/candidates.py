@@ -152,6 +152,7 @@ FILES: Final[Mapping[str, Mapping[str, Files]]] = {
     "test": {"paths": TEST},
     "up": {"bot_files": PYTHON},
     "bot run": {"file": PYTHON},
+    "secret check": {"file": WORKFLOW},
     "job submit": {"workflow": WORKFLOW},
     "workflow bind": {"file": WORKFLOW},
     "workflow check": {"files": WORKFLOW},

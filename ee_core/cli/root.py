@@ -33,6 +33,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "workflow": "ee_core.cli.workflow:workflow",
     "bot": "ee_core.cli.bot:bot",
     "engine": "ee_core.cli.engine:engine",
+    "secret": "ee_core.cli.secret:secret",
     "plugin": "ee_core.cli.plugin:plugin",
     "config": "ee_core.cli.config:config",
     "context": "ee_core.cli.context:context",

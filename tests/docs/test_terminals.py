@@ -207,6 +207,11 @@ def test_the_tests_of_workflows_say_what_the_page_says(blocks_of, terminals, tmp
     carry_out(blocks_of("howto/test-a-workflow.md"), terminals, tmp_path)
 
 
+@pytest.mark.timeout(120)
+def test_secrets_are_found_and_taken_out_as_the_page_says(blocks_of, terminals, tmp_path):
+    carry_out(blocks_of("howto/use-secrets.md"), terminals, tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_bot_without_our_library_is_a_bot(blocks_of, terminals, tmp_path, docs):

@@ -1,0 +1,96 @@
+"""`eectl secret check` says whether secrets can be had, and never what they are."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ee_core.cli.exits import Exit
+from ee_core.cli.main import run_command
+
+VALUE = "canary-of-the-command-line"
+WORKFLOW = """
+ee: 1
+name: w
+inputs: {given: {type: string}}
+start: a
+nodes:
+  a:
+    activity: http
+    with: {url: "https://a.example/", auth: {bearer: "secret:TOKEN"}, headers: {X: "${inputs.given}"}}
+    next: b
+  b: {activity: noop, with: {output: ["secret:OTHER", "secret:TOKEN", "${'secret:NONE'}"]}, next: c}
+  c: {end: succeeded}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EE_SECRET_TOKEN", VALUE)
+    monkeypatch.setenv("EE_SECRET_SHORT", "abc")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/FILED").write_text(f"{VALUE}\n")
+    (tmp_path / "secrets/FILED").chmod(0o600)
+    (tmp_path / "ee.toml").write_text(
+        '[secrets]\nproviders = ["file", "env"]\nallow = ["[A-Z]*"]\n[secrets.file]\nfolder = "secrets"\n'
+    )
+    (tmp_path / "w.ee.yaml").write_text(WORKFLOW)
+
+
+def ask(capsys, *arguments):
+    code = run_command(["secret", "check", *arguments, "-o", "json"])
+    said = capsys.readouterr()
+    assert VALUE not in said.out + said.err
+    return code, {row["secret"]: row for row in json.loads(said.out)}
+
+
+def test_a_secret_that_is_there_names_its_provider_and_place(capsys):
+    code, rows = ask(capsys, "TOKEN", "FILED")
+
+    assert code == Exit.OK
+    assert rows["TOKEN"] | {"reason": ""} == {
+        "secret": "TOKEN",
+        "state": "found",
+        "provider": "env",
+        "place": "the variable EE_SECRET_TOKEN",
+        "reason": "",
+    }
+    assert (rows["FILED"]["provider"], rows["FILED"]["place"]) == ("file", "the file secrets/FILED")
+
+
+def test_one_that_cannot_be_had_says_why(capsys):
+    code, rows = ask(capsys, "TOKEN", "GONE", "SHORT", "lower")
+
+    assert code == Exit.FOUND_SOMETHING
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "TOKEN": "found",
+        "GONE": "missing",
+        "SHORT": "unusable",
+        "lower": "not_allowed",
+    }
+    assert "the file secrets/GONE (file), the variable EE_SECRET_GONE (env)" in rows["GONE"]["reason"]
+
+
+def test_the_secrets_of_a_workflow_are_those_that_it_refers_to(capsys):
+    code, rows = ask(capsys, "--workflow", "w.ee.yaml")
+
+    assert list(rows) == ["TOKEN", "OTHER"]
+    assert code == Exit.FOUND_SOMETHING
+
+
+def test_people_are_told_in_words(capsys):
+    code = run_command(["secret", "check", "TOKEN", "GONE"])
+
+    said = capsys.readouterr()
+    assert code == Exit.FOUND_SOMETHING
+    assert VALUE not in said.out + said.err
+    assert said.out.splitlines()[1].split()[:3] == ["TOKEN", "found", "env"]
+    assert "secret 'GONE' is not there" in said.err
+
+
+def test_what_is_no_name_is_refused(capsys):
+    assert run_command(["secret", "check", "../etc/passwd"]) == Exit.INVALID_INPUT
+    assert "is no name of a secret" in capsys.readouterr().err
+    assert run_command(["secret", "check"]) == Exit.USAGE
