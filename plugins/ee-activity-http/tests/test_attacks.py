@@ -12,17 +12,12 @@ from urllib.parse import quote
 import pytest
 
 from ee_core.errors import ActivityError, PermanentActivityError
+from ee_core.testing.attempts import failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PUBLIC = "93.184.216.34"
-
-
-async def fail(awaitable) -> tuple[type[ActivityError], str]:
-    with pytest.raises(ActivityError) as caught:
-        await awaitable
-    return caught.type, caught.value.error_code
 
 
 @pytest.fixture
@@ -58,7 +53,7 @@ async def test_a_name_that_is_public_when_judged_and_private_when_connected_to(
     looked_up, connected = internet(rebound=[PUBLIC, "127.0.0.1"])
 
     output = await fetch("http://rebound.example/echo", set_allow=[])
-    again = await fail(fetch("http://rebound.example/echo", set_allow=[]))
+    again = await failure_of(fetch("http://rebound.example/echo", set_allow=[]))
 
     assert output["body"]["headers"]["host"] == "rebound.example"
     assert again == (PermanentActivityError, "egress")
@@ -71,7 +66,7 @@ async def test_a_redirect_to_the_same_name_at_another_address(server, fetch, int
     _, connected = internet(rebound=[PUBLIC, "10.0.0.1"])
     url = f"http://rebound.example/redirect?to={quote('http://rebound.example/echo')}"
 
-    assert await fail(fetch(url, set_allow=[])) == (PermanentActivityError, "egress")
+    assert await failure_of(fetch(url, set_allow=[])) == (PermanentActivityError, "egress")
     assert connected == [PUBLIC]
 
 
@@ -95,7 +90,7 @@ async def test_a_redirect_from_a_public_place_to_one_that_is_not(server, fetch, 
     _, connected = internet(public=[PUBLIC], **{host: [host.strip("[]")]})
     url = f"http://public.example/redirect?to={quote(f'http://{host}/echo')}"
 
-    assert await fail(fetch(url, set_allow=[])) == (PermanentActivityError, "egress")
+    assert await failure_of(fetch(url, set_allow=[])) == (PermanentActivityError, "egress")
     assert connected == [PUBLIC]
 
 
@@ -121,7 +116,7 @@ async def test_a_redirect_from_a_public_place_to_one_that_is_not(server, fetch, 
 )
 async def test_this_machine_however_it_is_written(server, fetch, host: str) -> None:
     """The real resolver: what it takes for this machine is refused, and the rest is no address to it."""
-    kind, code = await fail(fetch(server.url("/echo", host), set_allow=[]))
+    kind, code = await failure_of(fetch(server.url("/echo", host), set_allow=[]))
 
     assert issubclass(kind, ActivityError)
     assert code in ("egress", "dns", "bad_input")
@@ -164,7 +159,9 @@ async def test_secrets_for_one_origin_do_not_reach_another(server, fetch, intern
 async def test_an_answer_of_a_gibibyte_is_cut_at_the_limit(server, fetch) -> None:
     tracemalloc.start()
     try:
-        failure = await fail(fetch(server.url(f"/endless?bytes={1 << 30}"), set_max_response_bytes=100_000))
+        failure = await failure_of(
+            fetch(server.url(f"/endless?bytes={1 << 30}"), set_max_response_bytes=100_000)
+        )
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

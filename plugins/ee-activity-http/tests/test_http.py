@@ -21,15 +21,10 @@ from ee_core.errors import (
 )
 from ee_core.local.env import SystemEnv
 from ee_core.testing.activity import new_context
+from ee_core.testing.attempts import failure_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-async def fail(awaitable) -> tuple[type[ActivityError], str]:
-    with pytest.raises(ActivityError) as caught:
-        await awaitable
-    return caught.type, caught.value.error_code
 
 
 # -- what is sent --------------------------------------------------------------------------------------------
@@ -108,7 +103,10 @@ async def test_nothing_of_the_machine_takes_part(server, fetch, monkeypatch: pyt
     ],
 )
 async def test_a_bad_input_is_refused_for_good(make_activity, value: object) -> None:
-    assert await fail(make_activity().run(new_context(), value)) == (PermanentActivityError, "bad_input")
+    assert await failure_of(make_activity().run(new_context(), value)) == (
+        PermanentActivityError,
+        "bad_input",
+    )
 
 
 # -- what is given -------------------------------------------------------------------------------------------
@@ -148,7 +146,7 @@ async def test_bytes_that_are_no_text_come_in_base64(server, fetch) -> None:
 
 @pytest.mark.parametrize("path", ["/large?bytes=1001", "/gzip?bytes=1001", "/gzip?bytes=5000000"])
 async def test_a_larger_answer_is_refused_before_it_fills_the_memory(server, fetch, path: str) -> None:
-    assert await fail(fetch(server.url(path), set_max_response_bytes=1000)) == (
+    assert await failure_of(fetch(server.url(path), set_max_response_bytes=1000)) == (
         PermanentActivityError,
         "too_large",
     )
@@ -161,7 +159,7 @@ async def test_an_answer_of_the_limit_is_taken(server, fetch, path: str) -> None
 
 @pytest.mark.parametrize("path", ["/gzip?bytes=5&as=br", "/gzip?bytes=5&as=deflate%2C+gzip"])
 async def test_a_coding_nobody_asked_for_is_refused(server, fetch, path: str) -> None:
-    assert await fail(fetch(server.url(path))) == (PermanentActivityError, "bad_response")
+    assert await failure_of(fetch(server.url(path))) == (PermanentActivityError, "bad_response")
 
 
 # -- failures ------------------------------------------------------------------------------------------------
@@ -186,7 +184,10 @@ async def test_a_coding_nobody_asked_for_is_refused(server, fetch, path: str) ->
     ],
 )
 async def test_an_error_status_fails_with_its_code_and_advice(server, fetch, method, status, kind) -> None:
-    assert await fail(fetch(server.url(f"/status?code={status}"), method=method)) == (kind, f"http_{status}")
+    assert await failure_of(fetch(server.url(f"/status?code={status}"), method=method)) == (
+        kind,
+        f"http_{status}",
+    )
 
 
 async def test_the_text_of_an_error_has_the_beginning_of_the_body(server, fetch) -> None:
@@ -213,7 +214,7 @@ async def test_a_refused_connection_means_that_nothing_was_sent(fetch, method: s
         taken.bind(("127.0.0.1", 0))  # and nobody listens
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
 
-        assert await fail(fetch(url, method=method)) == (TransientActivityError, "connect")
+        assert await failure_of(fetch(url, method=method)) == (TransientActivityError, "connect")
 
 
 @pytest.mark.parametrize(
@@ -229,12 +230,12 @@ async def test_what_nobody_knows_is_lost_unless_the_method_is_safe(
 ) -> None:
     timeout_s = 0.5 if code == "timeout" else 20.0
 
-    assert await fail(fetch(server.url(path), method=method, timeout_s=timeout_s)) == (kind, code)
+    assert await failure_of(fetch(server.url(path), method=method, timeout_s=timeout_s)) == (kind, code)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
 async def test_an_attempt_sends_once_whatever_becomes_of_it(server, fetch, method: str) -> None:
-    await fail(fetch(server.url("/close"), method=method, json=1))
+    await failure_of(fetch(server.url("/close"), method=method, json=1))
 
     assert [(request.method, request.body) for request in server.received] == [(method, b"1")]
 
@@ -244,8 +245,10 @@ async def test_a_server_that_knows_repetitions_gets_the_key_in_its_own_header(
     server, fetch, header: str
 ) -> None:
     await fetch(server.url("/echo"), method="POST", idempotency_header=header)
-    lost = await fail(fetch(server.url("/close"), method="POST", idempotency_header=header))
-    refused = await fail(fetch(server.url("/status?code=500"), method="POST", idempotency_header=header))
+    lost = await failure_of(fetch(server.url("/close"), method="POST", idempotency_header=header))
+    refused = await failure_of(
+        fetch(server.url("/status?code=500"), method="POST", idempotency_header=header)
+    )
 
     assert {request.headers[header.lower()] for request in server.received} == {"job/node#1"}
     assert {request.headers["idempotency-key"] for request in server.received} == {"job/node#1"}
@@ -273,7 +276,7 @@ async def test_a_time_out_before_anything_was_sent_is_not_lost(
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
     value = {"method": "POST", "url": "http://name.example/", "timeout_s": 0.05}
 
-    assert await fail(make_activity().run(new_context(), value)) == (TransientActivityError, "timeout")
+    assert await failure_of(make_activity().run(new_context(), value)) == (TransientActivityError, "timeout")
 
 
 # -- fire and forget -----------------------------------------------------------------------------------------
@@ -292,7 +295,7 @@ async def test_a_quick_answer_nobody_awaits_is_still_looked_at(server, fetch) ->
 
     assert (output["status"], output["body"]) == (200, None)
     bad = fetch(server.url("/status?code=404"), method="POST", await_response=False)
-    assert await fail(bad) == (PermanentActivityError, "http_404")
+    assert await failure_of(bad) == (PermanentActivityError, "http_404")
 
 
 async def test_who_awaits_nothing_still_learns_that_nothing_was_sent(fetch) -> None:
@@ -300,7 +303,7 @@ async def test_who_awaits_nothing_still_learns_that_nothing_was_sent(fetch) -> N
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
 
-        assert await fail(fetch(url, method="POST", await_response=False)) == (
+        assert await failure_of(fetch(url, method="POST", await_response=False)) == (
             TransientActivityError,
             "connect",
         )
@@ -310,7 +313,7 @@ async def test_who_awaits_nothing_still_learns_that_nothing_was_sent(fetch) -> N
 
 
 async def test_loopback_is_refused_unless_it_is_allowed(server, fetch) -> None:
-    assert await fail(fetch(server.url("/echo"), set_allow=[])) == (PermanentActivityError, "egress")
+    assert await failure_of(fetch(server.url("/echo"), set_allow=[])) == (PermanentActivityError, "egress")
     assert server.received == []
     assert (await fetch(server.url("/echo"), set_allow=[f"127.0.0.1:{server.port}"]))["status"] == 200
 
@@ -376,7 +379,7 @@ async def test_another_method_gets_the_redirect_as_its_answer(server, fetch) -> 
 async def test_each_redirect_is_judged_anew(server, fetch, target: str, code: str) -> None:
     redirect = server.url(f"/redirect?to={quote(target)}")
 
-    assert await fail(fetch(redirect)) == (PermanentActivityError, code)
+    assert await failure_of(fetch(redirect)) == (PermanentActivityError, code)
 
 
 async def test_redirects_end(server, fetch) -> None:
@@ -384,7 +387,7 @@ async def test_redirects_end(server, fetch) -> None:
     for _ in range(6):
         target = f"/redirect?to={quote(target, safe='')}"
 
-    assert await fail(fetch(server.url(target))) == (PermanentActivityError, "redirects")
+    assert await failure_of(fetch(server.url(target))) == (PermanentActivityError, "redirects")
     assert len(server.received) == 6
 
 
@@ -430,7 +433,7 @@ async def test_tls_checks_the_name_though_the_address_is_connected_to(
 async def test_a_certificate_for_another_name_is_refused_for_good(
     tls_server, fetch, certificate: Path
 ) -> None:
-    assert await fail(fetch(tls_server.url("/echo"), set_ca_file=str(certificate))) == (
+    assert await failure_of(fetch(tls_server.url("/echo"), set_ca_file=str(certificate))) == (
         PermanentActivityError,
         "tls",
     )
@@ -438,7 +441,7 @@ async def test_a_certificate_for_another_name_is_refused_for_good(
 
 
 async def test_a_certificate_nobody_trusts_is_refused_for_good(tls_server, fetch) -> None:
-    assert await fail(fetch(tls_server.url("/echo", "localhost"), set_allow=["localhost"])) == (
+    assert await failure_of(fetch(tls_server.url("/echo", "localhost"), set_allow=["localhost"])) == (
         PermanentActivityError,
         "tls",
     )
@@ -447,13 +450,13 @@ async def test_a_certificate_nobody_trusts_is_refused_for_good(tls_server, fetch
 async def test_a_redirect_never_leaves_tls(tls_server, fetch, certificate: Path) -> None:
     url = tls_server.url("/redirect?to=http%3A%2F%2F127.0.0.1%3A1%2F", "localhost")
 
-    failure = await fail(fetch(url, set_ca_file=str(certificate), set_allow=["localhost"]))
+    failure = await failure_of(fetch(url, set_ca_file=str(certificate), set_allow=["localhost"]))
 
     assert failure == (PermanentActivityError, "redirects")
 
 
 async def test_a_file_of_certificates_that_cannot_be_read_is_named(fetch, tmp_path: Path) -> None:
-    failure = await fail(fetch("https://localhost/", set_ca_file=str(tmp_path / "none.pem")))
+    failure = await failure_of(fetch("https://localhost/", set_ca_file=str(tmp_path / "none.pem")))
 
     assert failure == (PermanentActivityError, "tls")
 

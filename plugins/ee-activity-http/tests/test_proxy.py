@@ -12,13 +12,13 @@ from ee_activity_http.egress import Egress, new_egress
 from ee_activity_http.settings import read_settings
 
 from ee_core.errors import (
-    ActivityError,
     ConfigError,
     LostActivityError,
     PermanentActivityError,
     TransientActivityError,
 )
 from ee_core.local.env import SystemEnv
+from ee_core.testing.attempts import failure_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +31,6 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-
-
-async def fail(awaitable) -> tuple[type[ActivityError], str]:
-    with pytest.raises(ActivityError) as caught:
-        await awaitable
-    return caught.type, caught.value.error_code
 
 
 # -- what a proxy gets ---------------------------------------------------------------------------------------
@@ -68,7 +62,7 @@ async def test_tls_goes_through_a_tunnel_and_the_certificate_is_the_servers(
     settings = {"set_ca_file": str(certificate), "set_proxy": proxy.url("").replace("//", "//user:word@")}
 
     await fetch("https://localhost:9/echo", set_allow=["localhost"], **settings)
-    refused = await fail(fetch("https://other.example/echo", **settings))
+    refused = await failure_of(fetch("https://other.example/echo", **settings))
 
     assert [(each.method, each.target) for each in proxy.received] == [
         ("CONNECT", "localhost:9"),
@@ -85,7 +79,7 @@ async def test_a_proxy_with_tls_shows_the_certificate_of_its_own_name(
     settings = {"set_ca_file": str(certificate)}
 
     await fetch("http://erp.example/echo", set_proxy=tls_proxy.url("", "localhost"), **settings)
-    refused = await fail(fetch("http://erp.example/echo", set_proxy=tls_proxy.url(""), **settings))
+    refused = await failure_of(fetch("http://erp.example/echo", set_proxy=tls_proxy.url(""), **settings))
 
     assert [request.target for request in tls_proxy.received] == ["http://erp.example/echo"]
     assert refused == (PermanentActivityError, "tls")
@@ -95,7 +89,7 @@ async def test_a_proxy_with_tls_shows_the_certificate_of_its_own_name(
 async def test_nothing_was_sent_when_a_proxy_refuses_a_tunnel(proxy, fetch, method: str) -> None:
     proxy.refusal = 403
 
-    failure = await fail(fetch("https://erp.example/", method=method, json=1, set_proxy=proxy.url("")))
+    failure = await failure_of(fetch("https://erp.example/", method=method, json=1, set_proxy=proxy.url("")))
 
     assert failure == (TransientActivityError, "proxy")
 
@@ -106,7 +100,7 @@ async def test_who_awaits_nothing_learns_that_a_proxy_refused(proxy, fetch) -> N
         "https://erp.example/", method="POST", await_response=False, set_proxy=proxy.url(""), set_answer_s=20
     )
 
-    assert await fail(request) == (TransientActivityError, "proxy")
+    assert await failure_of(request) == (TransientActivityError, "proxy")
 
 
 @pytest.mark.parametrize("url", ["http://erp.example/", "https://erp.example/"])
@@ -115,7 +109,10 @@ async def test_nothing_was_sent_when_no_proxy_is_there(fetch, url: str) -> None:
         taken.bind(("127.0.0.1", 0))  # and nobody listens
         there = f"http://127.0.0.1:{taken.getsockname()[1]}"
 
-        assert await fail(fetch(url, method="POST", set_proxy=there)) == (TransientActivityError, "connect")
+        assert await failure_of(fetch(url, method="POST", set_proxy=there)) == (
+            TransientActivityError,
+            "connect",
+        )
 
 
 @pytest.mark.parametrize(("path", "scheme"), [("/close", "http"), ("/close", "https")])
@@ -132,7 +129,7 @@ async def test_what_a_proxy_passed_on_is_lost_without_an_answer(
         set_ca_file=str(certificate),
     )
 
-    assert await fail(request) == (LostActivityError, "disconnected")
+    assert await failure_of(request) == (LostActivityError, "disconnected")
 
 
 # -- what is judged ------------------------------------------------------------------------------------------
@@ -162,7 +159,7 @@ async def test_what_a_proxy_passed_on_is_lost_without_an_answer(
 async def test_a_proxy_is_not_asked_for_what_is_not_public(proxy, fetch, host: str) -> None:
     request = fetch(f"http://{host}/echo", set_proxy=proxy.url(""), set_allow=[])
 
-    assert await fail(request) == (PermanentActivityError, "egress")
+    assert await failure_of(request) == (PermanentActivityError, "egress")
     assert proxy.received == []
 
 
@@ -170,7 +167,7 @@ async def test_a_proxy_is_not_asked_for_what_is_not_public(proxy, fetch, host: s
     "host", ["a%2e.example", "1.2.3.4.5", "256.256.256.256", "a.0x", "0177.0.0.1", "a..b"]
 )
 async def test_a_proxy_is_not_asked_for_what_it_may_read_as_an_address(proxy, fetch, host: str) -> None:
-    kind, code = await fail(fetch(f"http://{host}/echo", set_proxy=proxy.url(""), set_allow=[]))
+    kind, code = await failure_of(fetch(f"http://{host}/echo", set_proxy=proxy.url(""), set_allow=[]))
 
     assert (kind, code in ("bad_input", "egress")) == (PermanentActivityError, True)
     assert proxy.received == []
@@ -206,7 +203,7 @@ def test_without_public_places_a_name_must_be_listed_and_a_network_lists_none() 
 async def test_a_redirect_is_judged_by_a_proxy_too(proxy, fetch) -> None:
     url = "http://erp.example/redirect?to=http%3A%2F%2F169.254.169.254%2F"
 
-    assert await fail(fetch(url, set_proxy=proxy.url(""))) == (PermanentActivityError, "egress")
+    assert await failure_of(fetch(url, set_proxy=proxy.url(""))) == (PermanentActivityError, "egress")
     assert len(proxy.received) == 1
 
 
@@ -251,7 +248,7 @@ async def test_what_is_judged_does_not_change_when_no_proxy_counts(
 
     request = fetch("http://127.0.0.1/", set_proxy="environment", set_allow=[])
 
-    assert await fail(request) == (PermanentActivityError, "egress")
+    assert await failure_of(request) == (PermanentActivityError, "egress")
 
 
 async def test_a_variable_that_names_no_proxy_is_refused_without_its_password(

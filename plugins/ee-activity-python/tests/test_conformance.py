@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ee_core.testing.activity import ActivityCases, ActivityConformance
+from ee_core.testing.attempts import is_locked
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def is_locked(file: Path) -> bool:
-    with file.open("a") as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 class TestPython(ActivityConformance):

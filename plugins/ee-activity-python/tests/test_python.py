@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import os
 import sys
@@ -24,6 +23,7 @@ from ee_core.errors import (
 from ee_core.local.env import SystemEnv
 from ee_core.registry import Registry
 from ee_core.testing.activity import new_context
+from ee_core.testing.attempts import appear, vanish
 
 pytestmark = pytest.mark.slow  # all of them together
 
@@ -35,31 +35,6 @@ async def fail(awaitable) -> tuple[type[ActivityError], str, str]:
     with pytest.raises(ActivityError) as caught:
         await awaitable
     return caught.type, caught.value.error_code, caught.value.text
-
-
-def _read(file: Path) -> str:
-    return file.read_text() if file.exists() else ""
-
-
-def _is_locked(file: Path) -> bool:
-    with file.open("r+") as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-async def appear(file: Path) -> None:
-    """Wait until a function has written a line into a file; the test's own limit ends it."""
-    while not _read(file).endswith("\n"):  # noqa: ASYNC110 - the other side is a process
-        await asyncio.sleep(0.01)
-
-
-async def vanish(file: Path) -> None:
-    """Wait until nobody holds the lock on a file: it goes with its process at once."""
-    while _is_locked(file):  # noqa: ASYNC110 - the other side is a process
-        await asyncio.sleep(0.01)
 
 
 # -- what comes in -------------------------------------------------------------------------------------------
@@ -375,7 +350,7 @@ async def test_an_async_function_is_cancelled_like_any_task(call, tmp_path: Path
 
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert _read(tmp_path / "file") == "down\n"
+    assert (tmp_path / "file").read_text() == "down\n"
 
 
 # -- the plugin ----------------------------------------------------------------------------------------------

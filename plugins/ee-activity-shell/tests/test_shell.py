@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import signal
 import sys
@@ -18,42 +17,12 @@ from ee_core.errors import ActivityError, ConfigError, PermanentActivityError, T
 from ee_core.local.env import SystemEnv
 from ee_core.registry import Registry
 from ee_core.testing.activity import new_context
+from ee_core.testing.attempts import appear, failure_of, vanish
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the programs of these tests are those of POSIX")
-
-
-async def fail(awaitable) -> tuple[type[ActivityError], str]:
-    with pytest.raises(ActivityError) as caught:
-        await awaitable
-    return caught.type, caught.value.error_code
-
-
-async def appear(file: Path) -> None:
-    """Wait until a program has written a line into a file; the test's own limit ends it."""
-    while not _read(file).endswith("\n"):  # noqa: ASYNC110 - the other side is a program
-        await asyncio.sleep(0.01)
-
-
-async def vanish(file: Path) -> None:
-    """Wait until nobody holds the lock on a file: unlike a process id, it goes with the process at once."""
-    while _is_locked(file):  # noqa: ASYNC110 - the other side is a program
-        await asyncio.sleep(0.01)
-
-
-def _read(file: Path) -> str:
-    return file.read_text() if file.exists() else ""
-
-
-def _is_locked(file: Path) -> bool:
-    with file.open("r+") as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 # -- what it gets --------------------------------------------------------------------------------------------
@@ -153,21 +122,21 @@ async def test_nothing_is_allowed_at_first_and_the_message_has_the_cure(run) -> 
     ],
 )
 async def test_only_the_named_program_is_meant(run, allow, program, code) -> None:
-    assert await fail(run(program, set_allow=allow)) == (PermanentActivityError, code)
+    assert await failure_of(run(program, set_allow=allow)) == (PermanentActivityError, code)
 
 
 async def test_a_program_is_never_found_in_the_folder_where_it_runs(run, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("#!/bin/sh\necho hijacked\n")
     (tmp_path / "mine").chmod(0o755)
 
-    assert await fail(run("mine", cwd=str(tmp_path), set_allow=["mine"])) == (
+    assert await failure_of(run("mine", cwd=str(tmp_path), set_allow=["mine"])) == (
         PermanentActivityError,
         "not_found",
     )
 
 
 async def test_a_variable_that_is_not_named_is_refused(python) -> None:
-    assert await fail(python("", env={"LD_PRELOAD": "x"})) == (PermanentActivityError, "not_allowed")
+    assert await failure_of(python("", env={"LD_PRELOAD": "x"})) == (PermanentActivityError, "not_allowed")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +159,10 @@ async def test_a_variable_that_is_not_named_is_refused(python) -> None:
     ],
 )
 async def test_a_bad_input_is_refused_for_good(make_activity, value: object) -> None:
-    assert await fail(make_activity().run(new_context(), value)) == (PermanentActivityError, "bad_input")
+    assert await failure_of(make_activity().run(new_context(), value)) == (
+        PermanentActivityError,
+        "bad_input",
+    )
 
 
 # -- what it gives -------------------------------------------------------------------------------------------
@@ -285,7 +257,7 @@ async def test_the_input_says_which_exit_codes_are_good(python) -> None:
     program = "import sys; sys.exit(int(sys.argv[1]))"
 
     assert (await python(program, "1", exit_codes=[0, 1]))["exit_code"] == 1
-    assert await fail(python(program, "0", exit_codes=[1])) == (ActivityError, "exit_0")
+    assert await failure_of(python(program, "0", exit_codes=[1])) == (ActivityError, "exit_0")
 
 
 async def test_a_signal_is_named(python) -> None:
@@ -307,7 +279,7 @@ async def test_its_time_is_over(python) -> None:
 async def test_a_folder_that_is_none_is_named(python, tmp_path: Path, cwd: str, code: str) -> None:
     (tmp_path / "file").touch()
 
-    assert await fail(python("", cwd=str(tmp_path / cwd))) == (PermanentActivityError, code)
+    assert await failure_of(python("", cwd=str(tmp_path / cwd))) == (PermanentActivityError, code)
 
 
 async def test_what_cannot_be_executed_is_said(run, tmp_path: Path) -> None:
@@ -315,7 +287,10 @@ async def test_what_cannot_be_executed_is_said(run, tmp_path: Path) -> None:
     program.write_bytes(b"\x7fELF, but not really")
     program.chmod(0o755)
 
-    assert await fail(run(str(program), set_allow=[str(program)])) == (PermanentActivityError, "not_started")
+    assert await failure_of(run(str(program), set_allow=[str(program)])) == (
+        PermanentActivityError,
+        "not_started",
+    )
 
 
 async def test_a_machine_without_processes_may_have_one_later(
@@ -326,7 +301,7 @@ async def test_a_machine_without_processes_may_have_one_later(
 
     monkeypatch.setattr(asyncio.get_running_loop(), "subprocess_exec", refuse)
 
-    assert await fail(python("")) == (TransientActivityError, "scarce")
+    assert await failure_of(python("")) == (TransientActivityError, "scarce")
 
 
 CHILD = """
@@ -396,7 +371,7 @@ async def test_a_second_cancel_kills_at_once(python, tmp_path: Path) -> None:
 
 
 async def test_a_time_out_ends_what_it_started_too(python, tmp_path: Path) -> None:
-    failure = await fail(python(make_family(), str(tmp_path / "lock"), timeout_s=3))
+    failure = await failure_of(python(make_family(), str(tmp_path / "lock"), timeout_s=3))
 
     assert failure == (ActivityError, "timeout")
     await appear(tmp_path / "lock")
