@@ -15,7 +15,7 @@ from ee_core.errors import BrokerUnavailableError
 from ee_core.messages.jobs import QueryJobs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Container, Mapping
 
     from ee_core.client import Client
     from ee_core.messages.jobs import JobEvent
@@ -49,7 +49,7 @@ async def follow(
         show: Called with each event, in order.
         timeout_s: Stop looking after this; the job goes on.
         stay: Go on looking when only a person can move the job.
-        look: Called with the job as a whole, after the events that were new.
+        look: Called with the job as a whole each time it is looked at, after the events that were new.
 
     Raises:
         NotFoundError: No such job.
@@ -121,6 +121,33 @@ def with_names(event: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 def is_stuck(shown: dict[str, Any]) -> bool:
     """Say whether only a person can move a job that `jobs.query` shows."""
     return bool(shown["incidents"]) and not any(wait["moves"] for wait in shown["waits"])
+
+
+def list_remarkable(shown: Mapping[str, Any]) -> list[str]:
+    """Say of what a job waits for what somebody would ask about: not that a bot works, nor what an event has told."""
+    at_work = {visit["visit"] for visit in shown["visits"] if visit["status"] == "Processing"}
+    return [wait["text"] for wait in shown["waits"] if _is_remarkable(wait, at_work)]
+
+
+def _is_remarkable(wait: Mapping[str, Any], at_work: Container[str]) -> bool:
+    if wait["kind"] == "response":
+        is_at_work = visit_of(wait) in at_work
+        return "fell silent" in wait["text"] or ("any worker" in wait["text"] and not is_at_work)
+    return wait["kind"] in {"lease", "drain", "admission"}
+
+
+def visit_of(wait: Mapping[str, Any]) -> str:
+    """Return the visit that a wait is about, "" for one that is about none."""
+    rest = str(wait["wait"]).partition(":")[2]
+    match wait["kind"]:
+        case "lease":
+            return rest
+        case "response" | "drain":
+            return rest.rpartition("/")[0]
+        case "timer":
+            return rest.rpartition("@")[0]
+        case _:
+            return ""
 
 
 async def _ask(client: Client, question: QueryJobs) -> Any:

@@ -1,17 +1,20 @@
-"""One line per event, for people."""
+"""One line per event, for people; and when nothing happens for a while, what the job waits for."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ee_core.cli.follow import to_names, with_names
+from ee_core.cli.follow import list_remarkable, to_names, with_names
 from ee_core.cli.routes import find_choices, to_way
+from ee_core.messages.instants import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ee_core.cli.follow import Told
+    from ee_core.contracts.env import Env
 
+_QUIET_US: Final = 5_000_000  # then it says what is waited for
 # Events that say nothing to somebody who watches: what they mean follows from the others.
 _SILENT: Final = frozenset({"JobStarted", "VisitCreated", "TokenQueued", "VisitVanished", "OperatorActed"})
 
@@ -25,6 +28,34 @@ _WHYS: Final[Mapping[str, str]] = {
     "wrong_ledger": "the bot has lost its memory",
     "crash": "the engine was started anew while it did it itself",
 }
+
+
+class Lines:
+    """Tells of a job line by line."""
+
+    def __init__(self, env: Env, tell: Callable[[str], None]) -> None:
+        self._env = env
+        self._tell = tell
+        self._quiet_since_us = env.now()
+        self._waiting: list[str] = []  # as last told
+
+    def note(self, told: Told) -> None:
+        """Take in an event."""
+        self._quiet_since_us = self._env.now()
+        line = to_line(told)
+        if line is not None:
+            self._tell(line)
+
+    def look(self, shown: Mapping[str, Any]) -> None:
+        """Take in the job as it is now."""
+        now_us = self._env.now()
+        if now_us - self._quiet_since_us < _QUIET_US:
+            return
+        waiting = list_remarkable(shown)
+        for text in waiting:
+            if text not in self._waiting:
+                self._tell(f"{to_text(now_us)[11:19]}  waiting: {text}")
+        self._waiting = waiting
 
 
 def to_line(told: Told) -> str | None:

@@ -95,8 +95,8 @@ def _print(page: dict[str, Any], site: Site | None, output: Output) -> None:
         ]
     )
     for row in page["bots"]:
-        if row["state"] in {"Quarantined", "Lost", "Unknown"}:
-            put(f"\nbot {row['bot']} is {row['state']}{_because(row['reason'])}")
+        if row["state"] not in {"Free", "Held"}:
+            put(f"\n{describe_bot(row)}")
             if row["state"] == "Quarantined":
                 put(f"when it does nothing:  eectl bot release {row['bot']} --reason TEXT")
     for incident in page["incidents"]:
@@ -109,6 +109,12 @@ def _print(page: dict[str, Any], site: Site | None, output: Output) -> None:
         put(f"\njob {row['job']} is parked{_because(row['reason'])}")
     if not page["incidents"] and not page["parked"]:
         put("\nnothing waits for a person")
+
+
+def describe_bot(row: dict[str, Any]) -> str:
+    """Say why a bot is not to be had, and what it holds."""
+    holds = f" (job {row['job']}, {row['visit']})" if row["job"] else ""
+    return f"bot {row['bot']} is {row['state']}{_because(row['reason'])}{holds}"
 
 
 def _count(states: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ee_core.cli.follow import to_names, with_names
+from ee_core.cli.follow import to_names, visit_of, with_names
 from ee_core.cli.routes import find_choices, to_way
 from ee_core.messages.instants import from_text
 
@@ -112,7 +112,12 @@ class _Drawing:
         self._names = to_names(dict(shown))
         self._choices = find_choices(shown)
         self._kinds = {node["node"]: node["kind"] for node in shown.get("nodes", ())}
-        self._waits = {_visit_of(wait): wait for wait in shown["waits"]}
+        # a bot that drains holds nothing up; its visit may wait for another one
+        self._waits = {visit_of(wait): wait for wait in shown["waits"] if wait["kind"] != "drain"}
+        self._drains: dict[str, list[str]] = {}
+        for wait in shown["waits"]:
+            if wait["kind"] == "drain":
+                self._drains.setdefault(visit_of(wait), []).append(_clean(wait["text"]))
 
     def lines(self) -> list[Line]:
         visits = [visit for visit in self._shown["visits"] if self._is_worth_a_line(visit)]
@@ -187,7 +192,7 @@ class _Drawing:
 
     def _is_open(self, visit: Mapping[str, Any]) -> bool:
         asked = {incident["visit"] for incident in self._shown["incidents"]}
-        return bool(visit["status"] in _OPEN or visit["visit"] in asked)
+        return bool(visit["status"] in _OPEN or visit["visit"] in asked or visit["visit"] in self._drains)
 
     def _name(self, visit: Mapping[str, Any]) -> str:
         named = with_names({"visit": visit["visit"]}, self._names)["visit"]
@@ -211,6 +216,7 @@ class _Drawing:
         if took:
             pieces.append((f"  {took}", "dim"))
         lines = [Line(tuple(pieces))]
+        lines += [Line(((text, "yellow"),), folds=True) for text in self._drains.get(visit["visit"], ())]
         for incident in self._shown["incidents"]:
             if incident["visit"] == visit["visit"]:
                 lines += self._incident(incident)
@@ -304,20 +310,6 @@ def _progress(progress: Mapping[str, Any] | None) -> str:
 
 def _error(error: Mapping[str, Any]) -> str:
     return _clean(f"{error['code']}: {error['text']}")
-
-
-def _visit_of(wait: Mapping[str, Any]) -> str:
-    """Return the visit that a wait holds, "" for one that holds none."""
-    rest = str(wait["wait"]).partition(":")[2]
-    match wait["kind"]:
-        case "lease":
-            return rest
-        case "response":
-            return rest.rpartition("/")[0]
-        case "timer":
-            return rest.rpartition("@")[0]
-        case _:
-            return ""
 
 
 def _clean(text: str) -> str:

@@ -6,10 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ee_core.cli.exits import Exit
-from ee_core.cli.follow import Told, follow
+from ee_core.cli.follow import follow
 from ee_core.cli.interrupts import on_interrupt
-from ee_core.cli.lines import to_line
+from ee_core.cli.lines import Lines
 from ee_core.cli.output import is_terminal, say
+from ee_core.local.env import SystemEnv
 from ee_core.messages.jobs import CancelJob
 
 if TYPE_CHECKING:
@@ -77,17 +78,12 @@ async def _watch(
         with view:
             return await follow(client, job, view.note, timeout_s=timeout_s, stay=stay, look=view.look)
 
-    def show(told: Told) -> None:
-        line = to_line(told)
-        if line is not None:
-            tell(line)
-
-    return await follow(client, job, show, timeout_s=timeout_s, stay=stay)
+    lines = Lines(SystemEnv(), tell)
+    return await follow(client, job, lines.note, timeout_s=timeout_s, stay=stay, look=lines.look)
 
 
 def _find_view(answer: Callable[[Mapping[str, Any]], str | None]) -> LiveView | None:
     # rich takes time to import, and only a terminal has use for it
     from ee_core.cli.live import find_view
-    from ee_core.local.env import SystemEnv
 
     return find_view(SystemEnv(), answer)

@@ -134,9 +134,9 @@ class Engine:
             headers=self.hooks.headers,
             on_wait=self.hooks.saw_wait,
             on_admission=self._note_admission,
+            secrets=parts.secrets,
         )
         return Reactor(
-            secrets=parts.secrets,
             self._broker,
             self.fleet,
             partition=PARTITION,
@@ -285,10 +285,10 @@ class Engine:
             subjects=self._parts.subjects,
             env=self._parts.env,
             max_parallel=_WORKER_PARALLEL,
+            secrets=self._parts.secrets,
         )
 
     def _about(self) -> dict[str, Any]:
-            secrets=self._parts.secrets,
         journal = self._parts.journal
         about = {"engine": self.id, "store": journal.store_id, "commits": self.partition.commits}
         return about | {"now": to_text(self._parts.env.now())} | self._parts.policies.snapshot()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ee_core.messages.subjects import Subjects
     from ee_core.model.events import Record
     from ee_core.model.job import Job, Visit
+    from ee_core.model.waits import DrainWait
     from ee_core.reactor import Reactor
     from ee_core.spawner import Jobs
 
@@ -172,8 +173,14 @@ class Queries:
         job = await self._jobs.find_job(job_id)
         if job is None:
             return await self._outline(job_id)
+
+        def describe_drain(wait: DrainWait) -> str:
+            return self._fleet.describe_drain(wait, self._reactor.drain_due_us(job_id, wait.key))
+
         return show_job(
-            job, visit=self._visit, wait=lambda wait: describe_wait(wait, self._fleet.describe_need)
+            job,
+            visit=self._visit,
+            wait=lambda wait: describe_wait(wait, self._fleet.describe_need, describe_drain),
         )
 
     async def _past(self, job_id: JobId, past: Past) -> dict[str, Any]:

@@ -14,29 +14,37 @@ if TYPE_CHECKING:
     from ee_core.model.waits import Wait
 
     DescribeNeed = Callable[[LeaseWait], str]
+    DescribeDrain = Callable[[DrainWait], str]
 
 
 def _need(wait: LeaseWait) -> str:
     return to_requirement(wait.activity, wait.selector, wait.same_as).describe()
 
 
-def describe_wait(wait: Wait, describe_need: DescribeNeed = _need) -> dict[str, Any]:
+def _drain(wait: DrainWait) -> str:
+    return f"bot {wait.bot!r} may still work on attempt {wait.attempt} of {wait.visit}, which has ended"
+
+
+def describe_wait(
+    wait: Wait, describe_need: DescribeNeed = _need, describe_drain: DescribeDrain = _drain
+) -> dict[str, Any]:
     """Return a wait as `eectl job show` prints it: key, kind, text, and whether it can move without a person.
 
     Args:
         describe_need: Says what bot is waited for; without it, not who that could be.
+        describe_drain: Says what a bot may still do; without it, not until when.
     """
     return {
         "wait": wait.key,
         "kind": type(wait).__name__.removesuffix("Wait").lower(),
-        "text": _text(wait, describe_need),
+        "text": describe_drain(wait) if isinstance(wait, DrainWait) else _text(wait, describe_need),
         "moves": _moves(wait),
     }
 
 
 def _moves(wait: Wait) -> bool:
     match wait:
-        case OperatorWait():
+        case OperatorWait() | DrainWait():  # what a bot says of an attempt that has ended moves nothing
             return False
         case LeaseWait() | ResponseWait():
             return not wait.no_bot
@@ -44,7 +52,9 @@ def _moves(wait: Wait) -> bool:
             return True
 
 
-def _text(wait: Wait, describe_need: DescribeNeed) -> str:
+def _text(
+    wait: LeaseWait | ResponseWait | TimerWait | OperatorWait | AdmissionWait, describe_need: DescribeNeed
+) -> str:
     match wait:
         case LeaseWait():
             return f"{wait.visit} waits for a bot that serves {describe_need(wait)}"
@@ -56,10 +66,6 @@ def _text(wait: Wait, describe_need: DescribeNeed) -> str:
             return f"incident {wait.incident} waits for an answer: `eectl job resolve`"
         case AdmissionWait():
             return "the job is held: it starts when another one is over"
-        case DrainWait():
-            return (
-                f"bot {wait.bot!r} may still work on attempt {wait.attempt} of {wait.visit}, which has ended"
-            )
         case _:
             assert_never(wait)
 

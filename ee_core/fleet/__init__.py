@@ -6,6 +6,7 @@ restart the waits of all jobs say who sits where, and each bot's answer to a cla
 
 from __future__ import annotations
 
-from ee_core.fleet.fleet import BotRow, Fleet, TellJob
+from ee_core.fleet.fleet import Fleet, TellJob
+from ee_core.fleet.looks import BotRow
 
 __all__ = ["BotRow", "Fleet", "TellJob"]

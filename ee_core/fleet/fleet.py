@@ -9,27 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ee_core.contracts.hooks import BotView, VisitView
 from ee_core.errors import ConflictError, EngineError, LockLostError
 from ee_core.fleet.leases import Leases
 from ee_core.fleet.lines import Lines
+from ee_core.fleet.looks import Looks
 from ee_core.fleet.quarantine import Quarantine
-from ee_core.fleet.roster import Roster, to_requirement
-from ee_core.fleet.seats import BotState, Seat
+from ee_core.fleet.roster import Roster
+from ee_core.fleet.seats import Seat
 from ee_core.model.facts import BotFound, BotGranted, BotMissing
 from ee_core.model.ids import BotId, Fence, JobId
 from ee_core.tasks import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from ee_core.contracts.env import Env
     from ee_core.contracts.lock import LockProvider
     from ee_core.fleet.leases import BotAddress, SendToBot
     from ee_core.fleet.lines import Want
+    from ee_core.fleet.looks import BotRow
     from ee_core.fleet.roster import Requirement
     from ee_core.fleet.seats import Occupant
     from ee_core.messages.activity import ActivityResponse
@@ -65,20 +66,6 @@ class ViewVisit(Protocol):
     def __call__(self, job: JobId, wait: LeaseWait, /) -> VisitView: ...
 
 
-@dataclass(frozen=True, slots=True)
-class BotRow:
-    """A bot as `eectl bot list` shows it."""
-
-    bot: BotId
-    state: BotState
-    activities: tuple[str, ...]
-    labels: Mapping[str, str]
-    job: str
-    visit: str
-    stateless: bool
-    reason: str = ""  # why it is quarantined
-
-
 class Fleet:
     """All seats, lines and leases of one engine; used from the engine's loop only."""
 
@@ -100,6 +87,7 @@ class Fleet:
         self._lines = Lines()
         self._lock = lock
         self._quarantine = Quarantine(self._match_soon)
+        self._looks = Looks(self.roster, self._seats, self._quarantine, env=env)
         self._env = env
         self._tell = tell
         self._choose = choose
@@ -251,40 +239,15 @@ class Fleet:
 
     def describe_need(self, wait: LeaseWait) -> str:
         """Say what bot a visit waits for, and who that could be."""
-        needs = to_requirement(wait.activity, wait.selector, wait.same_as)
-        fitting = sorted(p.bot for p in self.roster if not p.stateless and needs.admits(p))
-        shown = ", ".join(f"{bot} ({self._state(bot).value})" for bot in fitting[:8])
-        return f"{needs.describe()}: {shown or 'none is there'}"
+        return self._looks.describe_need(wait)
+
+    def describe_drain(self, wait: DrainWait, due_us: int | None) -> str:
+        """Say what a bot may still do, and when that is over; `due_us`: when it is quarantined."""
+        return self._looks.describe_drain(wait, due_us)
 
     def rows(self) -> list[BotRow]:
         """Return all bots and workers, by id."""
-        rows = []
-        for bot in sorted({presence.bot for presence in self.roster} | set(self._quarantine.bots())):
-            presence, seat = self.roster.find(bot), self._seats.get(bot)
-            job, visit, _ = next(iter(seat.occupants), ("", "", 0)) if seat else ("", "", 0)
-            rows.append(
-                BotRow(
-                    bot,
-                    self._state(bot),
-                    tuple(sorted(presence.activities)) if presence else (),
-                    presence.labels if presence else {},
-                    job,
-                    visit,
-                    presence is not None and presence.stateless,
-                    self._quarantine.reason(bot) or "",
-                )
-            )
-        return rows
-
-    def _state(self, bot: BotId) -> BotState:
-        seat = self._seats.get(bot)
-        if bot in self._quarantine:
-            return BotState.QUARANTINED
-        if seat is None:
-            return BotState.FREE
-        if seat.lease is None and seat.denied_until_s > self._now_s():
-            return BotState.LOCKED
-        return seat.state()
+        return self._looks.rows()
 
     # -- matching ------------------------------------------------------------------------------------------
 
@@ -427,7 +390,7 @@ class Fleet:
         fact: AnyFact = (
             BotFound(at_us=at_us, visit=visit)
             if is_there
-            else BotMissing(at_us=at_us, visit=visit, text=self._missing_text(want.needs))
+            else BotMissing(at_us=at_us, visit=visit, text=self._looks.describe_missing(want.needs))
         )
         try:
             await self._tell(want.job, fact)
@@ -435,12 +398,6 @@ class Fleet:
             _log.warning(
                 "job %s was not told about bots: %s", want.job, error, extra={"action": "tell_failed"}
             )
-
-    def _missing_text(self, needs: Requirement) -> str:
-        who = self.roster.describe()
-        if quarantined := self._quarantine.bots():
-            who += f", of which quarantined: {', '.join(quarantined)} (`eectl bot release`)"
-        return f"no living bot serves {needs.describe()}; {who}; start one with `eectl bot run FILE`"
 
     async def _give_back_idle(self) -> None:
         horizon = self._now_s() - _IDLE_S

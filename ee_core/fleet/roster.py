@@ -6,6 +6,7 @@ its answer to a claim (`ee_core.fleet.leases`).
 Two processes under one bot id: on one machine the ledger's lock refuses the second. From two machines both are heard
 here, and a process that is heard again after a newer one came shows it. While it is heard the bot gets no new work, and
 its answer to a claim does not count. What is under way goes on: a request names one ledger, so only its process begins it.
+When the newer one says that it leaves, the older one is the bot.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _REMEMBERED = 8  # older instances of one bot
+_DEPARTED = 100  # bots that are not heard any more, for words about them
 _MISSED = 3.0  # so many intervals without a sign of life, and it is taken for gone
 
 
@@ -38,6 +40,7 @@ class Presence:
     labels: Mapping[str, str]
     stateless: bool
     highest: Fence
+    seen_s: float  # loop time of its last sign of life
     until_s: float  # loop time at which it counts as gone
     leaving: bool
     older: tuple[str, ...] = ()  # instances that came before this one, as far as is remembered
@@ -65,6 +68,19 @@ class Requirement:
             and (not self.like or presence.bot == self.same_as)
         )
 
+    def describe_misfit(self, presence: Presence) -> str:
+        """Say why a bot that serves the activity type does not fit; empty when it does."""
+        if self.id and presence.bot != self.id:
+            return "has another id"
+        pool = presence.labels.get("pool")
+        if self.pool and pool != self.pool:
+            return f"is in pool {pool!r}" if pool else "is in no pool"
+        for name, value in self.labels:
+            if presence.labels.get(name) != value:
+                has = presence.labels.get(name)
+                return f"has {name}={has}" if has is not None else f"has no label {name!r}"
+        return f"is not the bot of node {self.like!r}" if self.like and presence.bot != self.same_as else ""
+
     def describe(self) -> str:
         """Return words for messages, as ``'sap.post' with app=sap in pool 'night'``."""
         wishes = [f"{name}={value}" for name, value in self.labels]
@@ -91,6 +107,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._present: dict[BotId, Presence] = {}
+        self._departed: dict[BotId, Presence] = {}  # oldest first
 
     def saw(self, hello: BotHello, now_s: float) -> bool:
         """Take in a hello or heartbeat.
@@ -103,8 +120,9 @@ class Roster:
         older: tuple[str, ...] = ()
         if before is not None:
             older = before.older
-            if hello.instance in older:
+            if hello.instance in older and (hello.leaving or not before.leaving):
                 return self._contest(before, hello, now_s)
+            older = tuple(each for each in older if each != hello.instance)
             if hello.instance != before.instance:
                 older = (*older, before.instance)[-_REMEMBERED:]
         after = Presence(
@@ -115,12 +133,15 @@ class Roster:
             labels=hello.labels,
             stateless=hello.stateless,
             highest=hello.highest,
+            seen_s=now_s,
             until_s=now_s + _MISSED * hello.interval_ms / 1000,
             leaving=hello.leaving,
             older=older,
-            contested_until_s=0.0 if before is None else before.contested_until_s,
+            # of two processes one is left when the newer one leaves
+            contested_until_s=0.0 if before is None or before.leaving else before.contested_until_s,
         )
         self._present[bot] = after
+        self._departed.pop(bot, None)
         return before is None or (
             (before.instance, before.ledger, before.activities, before.labels, before.leaving)
             != (after.instance, after.ledger, after.activities, after.labels, after.leaving)
@@ -154,8 +175,20 @@ class Roster:
         """Forget those that were silent too long, and return them."""
         gone = [bot for bot, presence in self._present.items() if presence.until_s < now_s]
         for bot in gone:
-            del self._present[bot]
+            presence = self._present.pop(bot)
+            if not presence.stateless:
+                self._departed[bot] = presence
+        for bot in list(self._departed)[: max(0, len(self._departed) - _DEPARTED)]:
+            del self._departed[bot]
         return gone
+
+    def departed(self) -> list[Presence]:
+        """Return the bots that were heard and are not any more, the last ones that went."""
+        return list(self._departed.values())
+
+    def find_departed(self, bot: BotId) -> Presence | None:
+        """Return what a bot said of itself that is not heard any more; None when it never was, or long ago."""
+        return self._departed.get(bot)
 
     def find(self, bot: BotId) -> Presence | None:
         """Return a bot's presence, None when it is not there."""

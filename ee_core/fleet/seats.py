@@ -26,6 +26,8 @@ class BotState(StrEnum):
     HELD = "Held"  # works for a job, or is about to
     DRAINING = "Draining"  # may still work on an attempt that has ended
     UNKNOWN = "Unknown"  # taken over, has not answered its claim
+    LEAVING = "Leaving"  # it has said so, and gets no new work
+    LOST = "Lost"  # has an attempt, and gives no sign of life
     LOCKED = "Locked"  # another engine has it
     QUARANTINED = "Quarantined"  # an operator must see to it
 

@@ -60,6 +60,10 @@ class Drains:
             self._give_time(job, wait)
             self._send(job, wait, 0)
 
+    def left_s(self, job: JobId, key: WaitKey) -> float | None:
+        """Return how long a bot still has; None when its wait is not armed."""
+        return self._timers.left_s(("undrained", job, key))
+
     def drop(self, job: JobId, key: WaitKey) -> DrainWait | None:
         """The bot has a word for it, or proved idle."""
         self._timers.drop(("drain", job, key))

@@ -60,6 +60,7 @@ class Surroundings:
     headers: AddHeaders
     on_wait: OnWait
     on_admission: Callable[[JobId, bool], None]
+    secrets: Resolver
 
 
 class Reactor:
@@ -71,7 +72,6 @@ class Reactor:
         fleet: Fleet,
         *,
         partition: int,
-    secrets: Resolver
         subjects: Subjects,
         env: Env,
         surroundings: Surroundings,
@@ -190,6 +190,11 @@ class Reactor:
         except EngineError as error:
             kind = type(fact).__name__
             _log.warning("%s was not told to job %s: %s", kind, job, error, extra={"action": "tell_failed"})
+
+    def drain_due_us(self, job: JobId, key: WaitKey) -> int | None:
+        """Return when a draining bot is quarantined if it has no word until then; None when it is not armed."""
+        left_s = self._drains.left_s(job, key)
+        return None if left_s is None else self._env.now() + round(left_s * 1_000_000)
 
     def _drain_timed_out(self, job: JobId, wait: DrainWait) -> None:
         begin(self._tasks, self._quarantine(job, wait), name=f"quarantine-{wait.bot}")

@@ -33,6 +33,11 @@ class Timers:
         heapq.heappush(self._heap, (due, self._serial, key))
         self._arm()
 
+    def left_s(self, key: Hashable) -> float | None:
+        """Return the time until a deadline; None when there is none."""
+        due = self._due.get(key)
+        return None if due is None else due[0] - asyncio.get_running_loop().time()
+
     def drop(self, key: Hashable) -> None:
         """Forget a deadline, if it is there."""
         self._due.pop(key, None)

@@ -265,6 +265,33 @@ def test_the_last_word_of_a_process_that_leaves_contests_nothing():
     assert not roster.is_contested("pc-1", 2.0)
 
 
+def test_of_two_processes_the_older_is_the_bot_when_the_newer_says_that_it_leaves():
+    roster = Roster()
+    roster.saw(hello(), 0.0)
+    roster.saw(hello(instance="j", ledger="m"), 1.0)
+    roster.saw(hello(), 2.0)
+    roster.saw(hello(instance="j", ledger="m", leaving=True), 2.5)
+
+    assert roster.saw(hello(), 3.0)
+
+    assert (roster.find("pc-1").instance, roster.find("pc-1").leaving) == ("i", False)
+    assert roster.has_bot(to_requirement("work", BotSelector(), None))
+    assert not roster.is_contested("pc-1", 3.0)
+    assert not roster.saw(hello(instance="j", ledger="m", leaving=True), 3.5)  # it still ends what it does
+    assert roster.find("pc-1").instance == "i"
+
+
+def test_only_the_last_bots_that_went_are_remembered():
+    roster = Roster()
+    for n in range(150):
+        roster.saw(hello(f"pc-{n}"), float(n))
+    roster.expire(1000.0)
+
+    assert [each.bot for each in roster.departed()] == [f"pc-{n}" for n in range(50, 150)]
+    roster.saw(hello("pc-60"), 1001.0)
+    assert roster.find_departed("pc-60") is None
+
+
 def test_of_two_processes_the_older_is_the_bot_when_the_newer_is_gone():
     roster = Roster()
     roster.saw(hello(), 0.0)

@@ -102,9 +102,9 @@ async def test_a_quarantined_bot_gets_no_work_and_those_who_need_it_are_told(wor
         job = await w.submit(one(node={"bot": {"id": "pc-1"}}))
         incident = await w.incident(job, "NoBot")
 
-        assert "quarantined: pc-1" in incident["text"]
+        assert "not to be had: pc-1 (is quarantined until `eectl bot release pc-1`)" in incident["text"]
         assert len(puppet.distinct()) == 1
-        assert "pc-1 (Quarantined)" in (await w.job(job))["waits"][0]["text"]
+        assert "pc-1 (is quarantined" in (await w.job(job))["waits"][0]["text"]
         await w.cancel(job)
 
 
@@ -414,7 +414,7 @@ async def test_a_quarantine_by_another_engine_is_seen(world, one):
         incident = await w.incident(job, "NoBot")
 
         assert (await row_of(w))["reason"] == "it smokes"
-        assert "quarantined: pc-1" in incident["text"]
+        assert "not to be had: pc-1 (is quarantined until `eectl bot release pc-1`)" in incident["text"]
         await release(w)
         await w.finished(job)
         assert "IncidentClosed" in w.events(job)

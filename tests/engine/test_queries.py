@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
@@ -73,7 +74,11 @@ async def test_every_kind_of_wait_is_told_in_words(world, flow, work, end):
         assert texts["operator", False] == "incident i1 waits for an answer: `eectl job resolve`"
         assert texts["lease", False].startswith("only#1 waits for a bot that serves 'paint': none is there")
         assert texts["admission", True] == "the job is held: it starts when another one is over"
-        assert texts["drain", True] == "bot 'pc-1' may still work on attempt 1 of only#1, which has ended"
+        assert re.fullmatch(
+            r"bot 'pc-1' may still work on attempt 1 of only#1, which has ended; it is asked to stop, and quarantined at"
+            r" 2026-01-01T00:0\S+ if it has no word for it",
+            texts["drain", False],
+        )
         for job in (held, local, anybody, timer, asks):
             await w.cancel(job)
         await puppet.answer(puppet.requests[0], "stopped")
@@ -280,6 +285,105 @@ async def test_a_bot_that_is_gone_leaves_the_list(world):
         await asyncio.sleep(20)
 
         assert await w.bots() == {}
+
+
+@virtual_time
+async def test_a_bot_that_died_at_work_is_listed_as_long_as_something_is_to_be_known_of_it(
+    world, flow, work, end
+):
+    async with world(drain_timeout_s=100.0) as w:
+        bot = await w.bot()
+        patient = {"timeout": {"heartbeat": "60s"}}
+        job = await w.submit(flow(only=work(seconds=500, node=patient), end=end))
+        await w.until(w.started)
+        await bot.kill()
+        died_us = w.env.now()
+
+        async def row():
+            return next(each for each in await w.ask("bots") if each["bot"] == "pc-1")
+
+        await asyncio.sleep(21)
+        lost = await row()
+        await w.incident(job, "Lost")
+        draining = await row()
+        (wait,) = [each for each in (await w.job(job))["waits"] if each["kind"] == "drain"]
+        await asyncio.sleep(101)
+
+        assert (lost["state"], lost["job"], lost["visit"]) == ("Lost", job, "only#1")
+        silent = re.fullmatch(r"has given no sign of life since (\S+Z)", lost["reason"])
+        assert abs(from_text(silent[1]) - died_us) <= 6_000_000
+        assert (draining["state"], draining["job"]) == ("Draining", job)
+        assert draining["reason"] == f"may still work on attempt 1, which has ended, and {lost['reason']}"
+        assert not wait["moves"]
+        assert re.fullmatch(
+            rf"bot 'pc-1' may still work on attempt 1 of only#1, which has ended, and {lost['reason']}; that is over when it"
+            r" comes back and answers, or at \S+Z, when it is quarantined until `eectl bot release pc-1`",
+            wait["text"],
+        )
+        assert (await row())["state"] == "Quarantined"
+        await w.cancel(job)
+
+
+@virtual_time
+async def test_after_a_restart_a_bot_that_is_not_heard_is_listed_with_what_it_holds(world, flow, work, end):
+    async with world() as w:
+        bot = await w.bot()
+        job = await w.submit(flow(only=work(seconds=500), end=end))
+        await w.until(w.started)
+        await bot.kill()
+        await w.restart()
+
+        row = next(each for each in await w.ask("bots") if each["kind"] == "bot")
+
+        assert (row["state"], row["job"], row["reason"]) == ("Lost", job, "has given no sign of life yet")
+        await w.cancel(job)
+        await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize(
+    ("selector", "why"),
+    [
+        ({"pool": "night"}, "pc-1 (is in pool 'day'), pc-2 (is in no pool)"),
+        ({"labels": {"app": "sap"}}, "pc-1 (has no label 'app'), pc-2 (has app=erp)"),
+        ({"id": "pc-9"}, "pc-1 (has another id), pc-2 (has another id)"),
+    ],
+)
+@virtual_time
+async def test_who_finds_no_bot_is_told_why_those_that_serve_it_do_not_fit(
+    world, flow, work, end, selector, why
+):
+    async with world() as w:
+        await w.bot("pc-1", pool="day")
+        await w.bot("pc-2", app="erp")
+        job = await w.submit(flow(only=work(node={"bot": selector}), end=end))
+
+        incident = await w.incident(job, "NoBot")
+
+        assert f"; not to be had: {why}; start one with" in incident["text"]
+        await w.cancel(job)
+
+
+@virtual_time
+async def test_who_finds_no_bot_is_told_that_it_leaves_or_is_silent(world, flow, work, end):
+    async with world() as w:
+        leaves, dies = await w.bot("pc-1"), await w.bot("pc-2")
+        await asyncio.sleep(1)
+        await dies.kill()
+        await asyncio.sleep(16)
+        await leaves.stop()
+        job = await w.submit(flow(only=work(), end=end))
+
+        incident = await w.incident(job, "NoBot")
+
+        assert re.search(
+            r"not to be had: pc-1 \(has said that it leaves\), pc-2 \(has given no sign of life since \S+Z\); start one",
+            incident["text"],
+        )
+        assert (await w.bots())["pc-1"] == "Leaving"
+        waits = [each["text"] for each in (await w.job(job))["waits"] if each["kind"] == "lease"]
+        assert "pc-1 (has said that it leaves), pc-2 (has given no sign of life since" in waits[0]
+        await w.bot("pc-3")
+        await w.finished(job)
 
 
 @pytest.fixture

@@ -141,6 +141,34 @@ def test_a_nats_server_killed_during_an_attempt_is_started_again_and_nothing_is_
     assert sorted(effects()) == sorted((what, f"{job}/post#1") for what in ("start", "end") for job in jobs)
 
 
+@pytest.mark.slow
+def test_a_bot_that_died_is_told_of_everywhere_and_the_watch_ends_when_a_person_must_answer(
+    place, effects, examples
+):
+    path = place.folder / "post.ee.yaml"
+    path.write_text(WORKFLOW.replace("    next: done\n", "    next: done\n    timeout: {heartbeat: 2s}\n"))
+    place.up("--bots", "0")
+    bot = place.start("b1", "bot", "run", str(examples / "bots" / "invoice_bot.py"), "--id", "b1")
+    bot.wait_for("Ctrl-C")
+    job = submit(place, str(path), effects, 30)
+    place.wait_until("the bot began", effects)
+
+    bot.kill()
+
+    assert "INCIDENT i1  Lost" in place.run("job", "watch", job, code=12)
+    place.wait_until("it is silent", lambda: "no sign of life" in state_of(place, "b1").get("reason", ""))
+    assert (state_of(place, "b1")["state"], state_of(place, "b1")["job"]) == ("Draining", job)
+    assert (
+        "bot b1 is Draining: may still work on attempt 1, which has ended, and has given no sign"
+        in place.run("status")
+    )
+    assert "that is over when it comes back" in place.run("job", "show", job)
+    watched = place.run("job", "watch", job, "--stay", "--timeout", "8", code=7)
+    assert re.search(
+        r"waiting: bot 'b1' may still work on attempt 1 of post#1, which has ended, and", watched
+    )
+
+
 def server_of(up) -> int:
     """Return the process id of the nats-server that is a child of `eectl up`."""
     children = Path(f"/proc/{up.pid}/task/{up.pid}/children").read_text().split()

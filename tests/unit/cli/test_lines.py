@@ -2,8 +2,9 @@
 
 import pytest
 
-from ee_core.cli.follow import Told
-from ee_core.cli.lines import to_line
+from ee_core.cli.follow import Told, is_stuck, list_remarkable
+from ee_core.cli.lines import Lines, to_line
+from ee_core.messages.instants import from_text
 
 AT = "2026-01-31T12:00:00.000000Z"
 NODES = [
@@ -63,3 +64,76 @@ def test_a_late_answer_is_told_in_words(kind, words):
     assert line("LateResponse", attempt=2, kind=kind, error=error) == (
         f"small#1  attempt 2, which had ended without an answer, has one now: {words}"
     )
+
+
+class Clock:
+    """As much of an `Env` as tells the time."""
+
+    us = from_text(AT)
+
+    def now(self):
+        return self.us
+
+
+@pytest.fixture
+def told():
+    """What was printed, the clock, and the lines of a job under watch."""
+    said, clock = [], Clock()
+    return said, clock, Lines(clock, said.append)
+
+
+def waiting(*texts):
+    drains = [{"wait": "drain:post#1/1", "kind": "drain", "text": text} for text in texts]
+    works = {"wait": "response:next#1/1", "kind": "response", "text": "next#1: bot 'b2' has attempt 1"}
+    return {
+        "visits": [{"visit": "next#1", "status": "Processing"}],
+        "waits": [*drains, works, {"wait": "operator:i1", "kind": "operator", "text": "i1"}],
+    }
+
+
+def test_what_a_job_waits_for_is_said_once_when_nothing_happens_for_a_while(told):
+    said, clock, lines = told
+    lines.look(waiting("bot 'b1' may still work"))
+    clock.us += 4_900_000
+    lines.look(waiting("bot 'b1' may still work"))
+    assert said == []
+
+    for _ in range(3):
+        clock.us += 1_000_000
+        lines.look(waiting("bot 'b1' may still work"))
+    assert said == ["12:00:05  waiting: bot 'b1' may still work"]
+
+    lines.look(waiting("bot 'b1' may still work", "post#2 waits for a bot"))
+    assert said[1:] == ["12:00:07  waiting: post#2 waits for a bot"]
+
+
+def test_an_event_is_news_enough_for_a_while(told):
+    said, clock, lines = told
+    clock.us += 6_000_000
+    lines.note(Told(AT, 0, {"e": "JobStarted"}, {}))
+    lines.look(waiting("bot 'b1' may still work"))
+    assert said == []
+
+
+@pytest.mark.parametrize(("moves", "stuck"), [([], True), ([False, False], True), ([False, True], False)])
+def test_a_job_is_stuck_when_an_incident_is_open_and_nothing_else_moves(moves, stuck):
+    waits = [{"moves": each} for each in moves]
+
+    assert is_stuck({"incidents": [{"incident": "i1"}], "waits": waits}) is stuck
+    assert not is_stuck({"incidents": [], "waits": waits})
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "is_told"),
+    [
+        ("a#1: bot 'b1' has attempt 1 of 'x'", "Processing", False),
+        ("a#1: bot 'b1' fell silent, and is asked what became of attempt 1", "Processing", True),
+        ("a#1: attempt 1 is for any worker that serves 'x'", "AwaitingBotResponse", True),
+        ("a#1: attempt 1 is for any worker that serves 'x'", "Processing", False),
+    ],
+)
+def test_that_a_bot_works_is_not_worth_a_line(text, status, is_told):
+    wait = {"wait": "response:a#1/1", "kind": "response", "text": text}
+    shown = {"visits": [{"visit": "a#1", "status": status}], "waits": [wait]}
+
+    assert list_remarkable(shown) == ([text] if is_told else [])

@@ -115,6 +115,18 @@ def test_a_lost_visit_has_its_incident_below_and_the_command_that_answers_it():
     ]
 
 
+def test_a_lost_visit_says_that_its_bot_may_still_work_and_stays_in_sight_as_long():
+    wait = {"wait": "drain:n0#1/1", "kind": "drain", "text": "bot 'b1' may still work", "moves": False}
+    visits = [visit("n0#1", "Lost", bot="b1"), *(visit(f"n{n}#1", "Success") for n in range(1, 9))]
+
+    assert draw(job(*visits, waits=[wait]), height=5)[1:] == [
+        "|- 7 more visits",
+        "|- ? n0  b1  lost",
+        "|    bot 'b1' may still work",
+        "`- + n8",
+    ]
+
+
 def test_an_incident_that_no_command_reaches_says_only_its_answers():
     incident = {"incident": "i1", "kind": "lost", "choices": ["retry"], "text": "t", "visit": "post#1"}
     lines = draw(job(visit(status="Lost"), incidents=[incident]), answer=lambda _: None)
