@@ -47,8 +47,10 @@ class GuardedRecord(logging.LogRecord):
 
 def guard_logs(values: Iterable[tuple[str, str]]) -> None:
     """Keep values, of which each comes with its name, out of every log line from now on."""
-    _guard.known |= dict.fromkeys(values)
-    _guard.redactor = Redactor(_guard.known)
+    new = dict.fromkeys(values).keys() - _guard.known.keys()
+    if new:
+        _guard.known |= dict.fromkeys(new)
+        _guard.redactor = Redactor(_guard.known)
     made_by = logging.getLogRecordFactory()
     if made_by is logging.LogRecord:
         logging.setLogRecordFactory(GuardedRecord)

@@ -9,6 +9,7 @@ off, turned round or hashed, cannot be found.
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import json
 import re
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MIN_LENGTH: Final = 4
 """Characters of a value, white space around it apart; a shorter one would be found everywhere, and is not given away."""
+
+MAX_LENGTH: Final = 8192
+"""Characters of a value; a longer one takes too long to be looked for."""
 
 _MIN_CODED: Final = 8  # characters of base64, digits or a line: fewer are found where nobody meant them
 _MARK: Final = r"\[secret:[A-Za-z_][A-Za-z0-9_.-]*\]"
@@ -33,23 +37,20 @@ class Redactor:
         """Learn values.
 
         Args:
-            values: Names and values, each of `MIN_LENGTH` characters at least; a name may have several.
+            values: Names and values, each of `MIN_LENGTH` to `MAX_LENGTH` characters; a name may have several.
         """
         # the longest first: another one may be its beginning
         known = sorted(dict.fromkeys(values), key=lambda pair: -len(pair[1]))
-        self._marks = {f"s{number}": f"[secret:{name}]" for number, (name, _) in enumerate(known)}
-        looks = [
-            f"(?P<s{number}>{'|'.join(_patterns_of(value.strip()))})"
-            for number, (_, value) in enumerate(known)
-        ]
-        self._pattern = re.compile("|".join([_MARK, *looks]))
+        self._looks = [(_compile(value.strip()), f"[secret:{name}]") for name, value in known]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(sorted(set(self._marks.values())))})"
+        return f"{type(self).__name__}({', '.join(sorted({mark for _, mark in self._looks}))})"
 
     def redact_text(self, text: str) -> str:
         """Return a text without the values; one that has none is returned as it is, also when it was redacted before."""
-        return self._pattern.sub(self._replace, text)
+        for pattern, mark in self._looks:
+            text = pattern.sub(functools.partial(_replace, mark), text)
+        return text
 
     def redact_json(self, value: Any) -> Any:
         """Return plain JSON without the values; a number that holds one becomes a text.
@@ -69,8 +70,16 @@ class Redactor:
             return value if redacted == written else redacted
         return value
 
-    def _replace(self, match: re.Match[str]) -> str:
-        return self._marks[match.lastgroup] if match.lastgroup is not None else match[0]
+
+def _replace(mark: str, match: re.Match[str]) -> str:
+    return match[0] if match[1] is None else mark
+
+
+@functools.lru_cache(maxsize=256)  # it takes a tenth of a second for a private key, and each attempt needs it
+def _compile(value: str) -> re.Pattern[str]:
+    return re.compile(
+        f"{_MARK}|({'|'.join(_patterns_of(value))})"
+    )  # a mark is left alone: "secret" may be a value
 
 
 def _patterns_of(value: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ code                    meaning                                                 
 ======================  ==================================================================  ===================
 ``secret_missing``      no provider has it, or none is set up                               no
 ``secret_not_allowed``  the setting ``secrets.allow`` does not name it                      no
-``secret_unusable``     it is empty, or so short that what comes back could not be redacted no
+``secret_unusable``     it is empty, too short or too long for what comes back to be redacted no
 ``secret_unavailable``  a provider raised or took too long; the ones behind it are not      as the node's
                         asked, for they may hold another value                              ``retry`` says
 ``bad_reference``       a path of the request leads to no reference                         no
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ee_core.bot.log_guard import guard_logs
-from ee_core.bot.redaction import MIN_LENGTH, Redactor
+from ee_core.bot.redaction import MAX_LENGTH, MIN_LENGTH, Redactor
 from ee_core.errors import PermanentActivityError, SecretError, TransientActivityError
 from ee_core.model.references import find_part, name_of, replace_parts
 
@@ -183,11 +183,10 @@ def _check(name: str, value: object, provider: str) -> None:
     if not isinstance(value, str):
         raise _unavailable(name, provider, f"it answered {type(value).__name__}, which is no text")
     length = len(value.strip())
-    if length < MIN_LENGTH:
-        what = "is empty" if not length else f"has {length} characters"
+    if not MIN_LENGTH <= length <= MAX_LENGTH:
         raise PermanentActivityError(
-            f"secret {name!r} from {provider!r} {what}; it needs {MIN_LENGTH} at least, white space apart, for what"
-            f" comes back is searched for it",
+            f"secret {name!r} from {provider!r} {f'has {length} characters' if length else 'is empty'}; it may have"
+            f" {MIN_LENGTH} to {MAX_LENGTH}, white space around it apart, for what comes back is searched for it",
             code="secret_unusable",
         )
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ee_core.bot.redaction import MIN_LENGTH
+from ee_core.bot.redaction import MAX_LENGTH, MIN_LENGTH
 from ee_core.bot.secrets import AsWritten, Found, Secrets, open_secrets
 from ee_core.config import Settings
 from ee_core.errors import PermanentActivityError, SecretError, TransientActivityError
@@ -90,8 +90,10 @@ async def test_without_providers_the_setting_is_named():
         await Secrets().resolve("secret:KEY", [()])
 
 
-@pytest.mark.parametrize("value", ["", " ", "\n", "abc", " abc\n", "x" * (MIN_LENGTH - 1)])
-async def test_an_empty_or_very_short_value_is_not_given_away(value):
+@pytest.mark.parametrize(
+    "value", ["", " ", "\n", "abc", " abc\n", "x" * (MIN_LENGTH - 1), "abc" * MAX_LENGTH]
+)
+async def test_an_empty_very_short_or_very_long_value_is_not_given_away(value):
     with pytest.raises(PermanentActivityError) as caught:
         await Secrets({"kept": Kept(KEY=value)}).resolve("secret:KEY", [()])
 

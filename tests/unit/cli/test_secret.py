@@ -94,3 +94,51 @@ def test_what_is_no_name_is_refused(capsys):
     assert run_command(["secret", "check", "../etc/passwd"]) == Exit.INVALID_INPUT
     assert "is no name of a secret" in capsys.readouterr().err
     assert run_command(["secret", "check"]) == Exit.USAGE
+
+
+FAKED = """
+ee: 1
+name: faked
+start: fetch
+nodes:
+  fetch:
+    activity: http
+    with: {url: "https://a.example/", auth: {bearer: "secret:NOT_THERE"}}
+    next: tell
+  tell: {activity: log, with: {text: "secret:NOT_THERE"}, next: keep}
+  keep: {activity: noop, with: {output: "secret:TOKEN"}, next: done}
+  done: {end: succeeded}
+"""
+TEST = """
+workflow: faked.ee.yaml
+tests:
+  - name: nothing is looked up
+    stubs: {fetch: {output: {}}}
+    expect:
+      outcome: succeeded
+      inputs: {fetch: {url: "https://a.example/", auth: {bearer: "secret:NOT_THERE"}}}
+      outputs: {keep: "secret:TOKEN"}
+"""
+
+
+def test_a_test_of_a_workflow_looks_no_secret_up(tmp_path, capsys):
+    (tmp_path / "faked.ee.yaml").write_text(FAKED)
+    (tmp_path / "faked.test.yaml").write_text(TEST)
+
+    code = run_command(["test", "faked.test.yaml"])
+
+    said = capsys.readouterr()
+    assert code == Exit.OK, said.out
+    assert VALUE not in said.out + said.err
+
+
+@pytest.mark.timeout(120)
+def test_a_rehearsal_looks_no_secret_up(tmp_path, capsys):
+    (tmp_path / "faked.ee.yaml").write_text(FAKED)
+
+    code = run_command(["workflow", "rehearse", "faked.ee.yaml", "--limit", "3", "-q", "-j", "1"])
+
+    said = capsys.readouterr()
+    assert code == Exit.OK, said.out + said.err
+    assert "one outcome: Succeeded" in said.out
+    assert VALUE not in said.out + said.err
