@@ -38,9 +38,21 @@ _ABSENT = object()  # a member may be None
 _GROUP_OF = {hook: group for group, hook in OPEN_HOOKS.items()}
 
 
+class _Manager(pluggy.PluginManager):
+    """Does not look at special names: most that a plugin has are, and pluggy takes its time over each."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+
+    def parse_hookspec_opts(
+        self, module_or_class: ModuleType | type, name: str
+    ) -> pluggy.HookspecOpts | None:
+        return None if name.startswith("__") else super().parse_hookspec_opts(module_or_class, name)
+
+
 def new_manager() -> pluggy.PluginManager:
     """Make a plugin manager that knows every hook."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT_NAME)
+    manager = _Manager(hookspecs.PROJECT_NAME)
     manager.add_hookspecs(hookspecs)
     return manager
 

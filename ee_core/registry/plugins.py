@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.contracts.activity import ActivityType
@@ -102,7 +103,6 @@ class Registry:
     ) -> None:
         self._settings = settings
         self._env = env
-        self._drivers = new_manager()
         self._activities: dict[str, ActivityType | None] = {}
         self._languages: dict[str, Language] = {}
         self._warned: set[str] = set()
@@ -113,6 +113,10 @@ class Registry:
         self._find_conflicts()
         self._hooks = HookCalls(env, self._load_hooks() | ({CORE: core} if core is not None else {}))
         self._warn_of_idle_settings()
+
+    @cached_property
+    def _drivers(self) -> pluggy.PluginManager:
+        return new_manager()  # takes a while, and some never open a driver
 
     @property
     def hooks(self) -> HookCalls:
