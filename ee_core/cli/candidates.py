@@ -155,7 +155,7 @@ FILES: Final[Mapping[str, Mapping[str, Files]]] = {
     "secret check": {"file": WORKFLOW},
     "job submit": {"workflow": WORKFLOW},
     "workflow bind": {"file": WORKFLOW},
-    "workflow check": {"files": WORKFLOW},
+    "workflow check": {"files": WORKFLOW, "bot_files": PYTHON},
     "workflow convert": {"file": WORKFLOW},
     "workflow fmt": {"files": WORKFLOW},
     "workflow graph": {"file": WORKFLOW},

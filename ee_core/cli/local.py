@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ee_core.errors import ConfigError, NotFoundError, PluginLoadError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
     from types import ModuleType
 
     from ee_core.bot import Bot
@@ -44,6 +44,11 @@ def load_bot(path: str) -> Bot:
     if not bots[0].profile().activities:
         raise ConfigError(f"{path} defines a bot without functions; decorate some with @bot.activity")
     return bots[0]
+
+
+def load_served(paths: Iterable[str]) -> dict[str, ActivityType]:
+    """Load what the bots in some files serve, by activity type; raises as `load_bot`."""
+    return {name: kind for path in paths for name, kind in load_bot(path).activities.items()}
 
 
 def _load_module(path: str) -> ModuleType:

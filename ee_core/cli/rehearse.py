@@ -97,7 +97,7 @@ _STATE: Final = (
 
 def _load(context: click.Context, file: str, options: Mapping[str, Any]) -> Rehearsal:
     from ee_core.cli.files import load_file, parse_inputs, read_file
-    from ee_core.cli.local import load_bot
+    from ee_core.cli.local import load_served
     from ee_core.cli.stubs import read_stubs
     from ee_core.definitions import check_inputs
     from ee_core.local.env import SystemEnv
@@ -105,7 +105,7 @@ def _load(context: click.Context, file: str, options: Mapping[str, Any]) -> Rehe
     from ee_core.simulation.rehearsal_cast import Rehearsal
 
     registry = Registry(read_settings(context), SystemEnv())
-    served = {name: kind for path in options["bot_files"] for name, kind in load_bot(path).activities.items()}
+    served = load_served(options["bot_files"])
     loaded = load_file(file, options["bindings"], registry, served=served)
     for diagnostic in loaded.definition.diagnostics:
         if diagnostic.code != _SERVED_BY_BOTS:

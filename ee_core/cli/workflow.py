@@ -28,24 +28,38 @@ def workflow() -> None:
 @click.option(
     "--bindings", metavar="FILE", help="For a file in the export form: what its activity ids stand for."
 )
+@click.option(
+    "--bot",
+    "bot_files",
+    multiple=True,
+    metavar="FILE",
+    help="A Python file with a bot: its functions are known from it; they are not called.",
+)
 @click.option("--strict", is_flag=True, default=False, help="Warnings count as findings: exit code 11.")
 @output_options
 @click.pass_context
 def check(
-    context: click.Context, files: tuple[str, ...], bindings: str | None, strict: bool, output: Output
+    context: click.Context,
+    files: tuple[str, ...],
+    bindings: str | None,
+    bot_files: tuple[str, ...],
+    strict: bool,
+    output: Output,
 ) -> int:
     """Find every mistake in workflow FILES before they run; - is stdin."""
     from ee_core.cli.files import load_file
+    from ee_core.cli.local import load_served
     from ee_core.errors import WorkflowError
     from ee_core.local.env import SystemEnv
     from ee_core.registry import Registry
 
     registry = Registry(read_settings(context), SystemEnv())
+    served = load_served(bot_files)
     worst = Exit.OK
     found = []
     for path in files:
         try:
-            definition = load_file(path, bindings, registry).definition
+            definition = load_file(path, bindings, registry, served=served).definition
         except WorkflowError as error:
             worst = Exit.INVALID_INPUT
             found += [asdict(diagnostic) for diagnostic in error.diagnostics]

@@ -19,7 +19,7 @@ EE-W404  no ledger can be asked about a lost attempt: no bot does it (a warning)
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from ee_core.definitions.items import Item
     from ee_core.model.ids import WorkflowHash
     from ee_core.model.workflow import Activity, Node, Workflow
+
+_UNSERVED: Final = "name the file of a bot that serves it with --bot FILE, or install the plugin that has it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def _resolve(
     found = activities.get(activity.type)
     if found is None:
         message = f"no plugin here serves the activity type {activity.type!r}; a bot must"
-        report.warn("EE-W401", place, message, did_you_mean(activity.type, activities))
+        report.warn("EE-W401", place, message, did_you_mean(activity.type, activities, _UNSERVED))
     stateless = idempotent = False
     if found is not None:
         traits = found.traits_for(activity.input)

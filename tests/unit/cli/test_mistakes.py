@@ -118,3 +118,21 @@ def test_a_folder_for_data_that_cannot_be_made(capsys):
 
     assert code == Exit.INVALID_INPUT
     assert "the folder hello.ee.yaml/data cannot be made: Not a directory\nhint: name another one\n" in err
+
+
+def test_a_type_that_only_a_bot_serves_is_known_from_its_file(capsys, tmp_path):
+    (tmp_path / "bot.py").write_text(
+        f'{BOT}bot = Bot("b")\n\n\n@bot.activity("a.b")\ndef f(n: int) -> None: ...\n'
+    )
+    own = "ee: 1\nname: own\nstart: a\nnodes:\n  a: {activity: a.b, with: {n: 1}, next: done}\n  done: {end: succeeded}\n"
+    (tmp_path / "own.ee.yaml").write_text(own)
+    (tmp_path / "wrong.ee.yaml").write_text(own.replace("n: 1", "m: 1"))
+
+    without = told(capsys, "workflow", "check", "own.ee.yaml", "--strict")
+    knowing = told(capsys, "workflow", "check", "own.ee.yaml", "--strict", "--bot", "bot.py")
+    wrong = told(capsys, "workflow", "check", "wrong.ee.yaml", "--bot", "bot.py")
+
+    assert without[0] == Exit.FOUND_SOMETHING
+    assert "= help: name the file of a bot that serves it with --bot FILE" in without[1]
+    assert knowing == (Exit.OK, "")
+    assert "'m'" in wrong[1]
