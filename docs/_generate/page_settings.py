@@ -10,6 +10,7 @@ from ee_activity_http.settings import HttpSettings
 from ee_activity_python.settings import PythonSettings
 from ee_activity_shell.settings import ShellSettings
 from ee_example.greet import GreetSettings
+from ee_keyring.provider import KeyringSettings
 from ee_nats.settings import NatsSettings
 from source import code, field_notes, page, table
 
@@ -92,6 +93,11 @@ def list_sections() -> list[Section]:
             "The provider of secrets `file`",
             '[secrets]\nproviders = ["file", "env"]\n\n[secrets.file]\nfolder = "/run/secrets"',
             _of_model(FileSettings),
+        ),
+        Section(
+            "The provider of secrets `keyring`",
+            '[secrets]\nproviders = ["keyring"]\n\n[secrets.keyring]\nservice = "plant"',
+            _of_model(KeyringSettings),
         ),
         Section(
             "The activity type `http`",

@@ -17,6 +17,7 @@ _PACKAGES: Final = {
     ("ee.brokers", "nats"): "ee-nats",
     ("ee.locks", "nats"): "ee-nats",
     ("ee.expressions", "cel"): "ee-cel",
+    ("ee.secrets", "keyring"): "ee-keyring",
     ("ee.activities", "http"): "ee-activity-http",
     ("ee.activities", "python"): "ee-activity-python",
     ("ee.activities", "shell"): "ee-activity-shell",

@@ -92,6 +92,9 @@ def normalize(distribution: str) -> str:
 
 
 def _read(distribution: metadata.Distribution, member: str) -> str:
-    """Return a member of a distribution's metadata; asking for one that is not there is deprecated."""
-    known = distribution.metadata
+    """Read a member of a distribution's metadata; asking for one that is not there is deprecated."""
+    try:
+        known = distribution.metadata
+    except FileNotFoundError:  # of newer Pythons, and of the package importlib-metadata once it is imported
+        return "unknown"
     return (known[member] if member in known else "") or "unknown"  # noqa: SIM401 - its type has no `get`

@@ -16,6 +16,7 @@ PLUGINS = {
     "ee-activity-python": "ee_activity_python",
     "ee-activity-shell": "ee_activity_shell",
     "ee-example": "ee_example",
+    "ee-keyring": "ee_keyring",
 }
 
 
@@ -38,6 +39,7 @@ def installed(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "ee-activity-python",
         "ee-activity-shell",
         "ee-example",
+        "ee-keyring",
     ]
     return make_environment(tmp_path_factory.mktemp("all"), wheels, names)
 

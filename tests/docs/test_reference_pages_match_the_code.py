@@ -231,6 +231,7 @@ PLUGINS = {
     "The catalogue `folder`": ("catalogue", "folder"),
     "The provider of secrets `env`": ("secrets", "env"),
     "The provider of secrets `file`": ("secrets", "file"),
+    "The provider of secrets `keyring`": ("secrets", "keyring"),
     "The activity type `http`": ("activities", "http"),
     "The activity type `python`": ("activities", "python"),
     "The activity type `shell`": ("activities", "shell"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from ee_core.registry.listing import list_entries
@@ -49,3 +50,19 @@ def test_an_installation_without_metadata_does_not_stop_the_listing(install) -> 
     install("ee-one", {"ee.brokers:one": "one"})
 
     assert {entry.name for entry in list_entries()} == {"broken", "one"}
+
+
+def test_a_finder_that_raises_for_metadata_that_is_not_there_does_not_stop_the_listing(
+    install, monkeypatch
+) -> None:
+    """So do newer Pythons, and the package importlib-metadata in every process that imports it."""
+
+    class Raising(metadata.PathDistribution):
+        @property
+        def metadata(self):
+            raise FileNotFoundError("no package metadata was found")
+
+    info = install("ee-one", {"ee.brokers:one": "one"})
+    monkeypatch.setattr(metadata, "distributions", lambda: [Raising(info)])
+
+    assert [(entry.name, entry.distribution) for entry in list_entries()] == [("one", "unknown")]
