@@ -17,7 +17,7 @@ import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.output import PipeClosedError, say
-from ee_core.errors import EngineError
+from ee_core.errors import ConfigError, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,8 @@ def _tell(error: Exception, asked: Sequence[str], shared: dict[str, Any]) -> int
     from ee_core.cli.formats import FOR_PROGRAMS, find_form
 
     match error:
+        case ConfigError():
+            found = problem.of_error(_located(error, shared))
         case EngineError():
             found = problem.of_error(error)
         case click.ClickException():
@@ -70,6 +72,18 @@ def _tell(error: Exception, asked: Sequence[str], shared: dict[str, Any]) -> int
             found = problem.of_anything(error)
     say(found.to_json() if find_form(asked, shared) in FOR_PROGRAMS else found.to_text())
     return found.exit
+
+
+def _located(error: ConfigError, shared: dict[str, Any]) -> ConfigError:
+    """Say where a setting stands that a plugin refused."""
+    from pathlib import Path
+
+    from ee_core.config import locate
+
+    file = shared.get("config")
+    return locate(
+        error, shared.get("flags"), file=Path(file) if file else None, context=shared.get("context")
+    )
 
 
 def _leave_stdout() -> None:

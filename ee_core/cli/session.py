@@ -54,6 +54,8 @@ def read_settings(context: click.Context, flags: Mapping[str, Any] | None = None
     """
     from ee_core.config import load_settings
 
+    if context.obj is not None:
+        context.obj["flags"] = flags  # for whoever says where a wrong setting stands
     return load_settings(flags, file=config_file(context), context=(context.obj or {}).get("context"))
 
 

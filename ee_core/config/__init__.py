@@ -28,7 +28,7 @@ from ee_core.config.effective import Effective, list_effective
 from ee_core.config.environment import find_variable
 from ee_core.config.hiding import redact
 from ee_core.config.layers import FILE_NAME, FILE_VARIABLE
-from ee_core.config.loading import find_output, load_settings
+from ee_core.config.loading import find_output, load_settings, locate
 from ee_core.config.schema import (
     PREFIX,
     SECRET_PREFIX,
@@ -72,6 +72,7 @@ __all__ = [
     "list_effective",
     "list_settings",
     "load_settings",
+    "locate",
     "redact",
     "unknown_context",
 ]

@@ -105,6 +105,15 @@ class Document:
         return ConfigError(f"{origin.to_text(key)}: {text}", file=self.file, line=line, column=column)
 
 
+def _suggest(path: Path) -> str:
+    """Say what to do about a file of settings that is not there."""
+    near = [each.name for each in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, near, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; name one that can, with -C or {FILE_VARIABLE}, or none, to use ./{FILE_NAME} if there is one"
+
+
 def read_document(path: Path | None) -> Document:
     """Read a TOML file.
 
@@ -117,7 +126,7 @@ def read_document(path: Path | None) -> Document:
         text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}{_suggest(path)}") from error
     except ValueError as error:  # bad UTF-8 or bad TOML; the latter names line and column
         at = _BROKEN_AT.search(str(error))
         line, column = (int(at[1]), int(at[2])) if at else (0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ from ee_core.config.layers import (
     read_flags,
     read_variables,
 )
-from ee_core.config.schema import PREFIX, Settings, list_settings
+from ee_core.config.schema import BY_NAME, PREFIX, Settings, list_settings, model_of
 from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,6 +90,38 @@ def check(found: Layer) -> Settings:
         raise _together(faults) from None  # pydantic's text says the same, less clearly
 
 
+def locate(
+    error: ConfigError,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    context: str | None = None,
+) -> ConfigError:
+    """Say where the setting stands that a plugin refused; takes what `load_settings` takes.
+
+    A plugin knows its section only. Its text names the setting by its dotted key; one that names none stays as it is.
+    """
+    if error.line or error.file:
+        return error
+    try:
+        found = read_layers(flags, file=file, environ=environ, context=context)
+    except ConfigError:
+        return error
+    text = str(error)
+    fault = text.partition("; ")[0]  # behind it is the cure, which may name a setting that is right
+    for key in sorted(found, key=len, reverse=True):
+        dotted = ".".join(key)
+        if re.search(rf"(?<![\w.]){re.escape(dotted)}(?![\w.])", fault):
+            origin = found[key].origin
+            where, place = origin.to_text(key), origin.find_place(key)
+            if origin.name in fault or key in read_flags(flags or {}):  # who gave a flag knows where
+                return error
+            line, column = place or (0, 0)
+            return ConfigError(f"{where}: {text}", file=origin.file, line=line, column=column)
+    return error
+
+
 def find_output(
     *, file: Path | None = None, environ: Mapping[str, str] | None = None, context: str | None = None
 ) -> str:
@@ -113,12 +146,29 @@ def _explain(item: ErrorDetails, found: Layer) -> ConfigError:
     where = origin.to_text(key, of_value=not is_unknown) if origin is not None else "settings"
     dotted = ".".join(key)
     if is_unknown:
-        text = f"{where}: unknown key {dotted!r}{nearest(dotted, [*(doc.key for doc in list_settings()), SECTION])}"
+        text = f"{where}: {_describe_unknown(key, item['input'])}"
     else:
-        text = f"{where}: {dotted}: {item['msg'][:1].lower()}{item['msg'][1:]}, got {item['input']!r}"
+        text = f"{where}: {_describe_unfit(dotted, item)}"
     if origin is None or place is None:
         return ConfigError(text)
     return ConfigError(text, file=origin.file, line=place.line, column=place.column)
+
+
+def _describe_unknown(key: tuple[str, ...], value: Any) -> str:
+    if len(key) > 1:
+        return f"unknown key {'.'.join(key)!r}{nearest('.'.join(key), [doc.key for doc in list_settings()])}"
+    sections = [name for name in Settings.model_fields if model_of(name) is not None or name in BY_NAME]
+    plain = [name for name in Settings.model_fields if name not in sections]
+    what, known = ("section", [*sections, SECTION]) if isinstance(value, dict) else ("key", plain)
+    return f"unknown {what} {key[0]!r}{nearest(key[0], known)}"
+
+
+def _describe_unfit(key: str, item: ErrorDetails) -> str:
+    if item["type"] in {"model_type", "model_attributes_type", "dict_type"}:
+        return f"{key} is a section, got {item['input']!r}; write [{key}], and its keys below it"
+    default = next((doc.default for doc in list_settings() if doc.key == key), "")
+    cure = f"; write it as in {key.rpartition('.')[2]} = {default}" if default not in {"", '""'} else ""
+    return f"{key}: {item['msg'][:1].lower()}{item['msg'][1:]}, got {item['input']!r}{cure}"
 
 
 def _together(faults: list[ConfigError]) -> ConfigError:

@@ -155,7 +155,7 @@ def ee_open_catalogue(settings: Mapping[str, Any]) -> FolderCatalogue:
     """Make a catalogue of the setting ``folder``; without one, of ``workflows`` here if there is such a folder."""
     unknown = sorted(set(settings) - {"folder"})
     if unknown:
-        raise ConfigError(f"catalogue: unknown key {unknown[0]!r}; the folder catalogue knows 'folder'")
+        raise ConfigError(f"unknown key 'catalogue.{unknown[0]}'; the folder catalogue knows 'folder'")
     folder = settings.get("folder", USUAL_FOLDER)
     if not isinstance(folder, str) or not folder:
         raise ConfigError(f"catalogue.folder must be a path, got {folder!r}")

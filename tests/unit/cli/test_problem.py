@@ -17,3 +17,15 @@ def test_a_fault_of_the_settings_file_has_its_place(tmp_path, capsys):
     assert said["place"] == {"file": str(file), "line": 2, "column": 1}
     assert said["message"] == f"{file}:2:1: unknown key 'engine.grace'"
     assert said["hint"] == "did you mean 'engine.grace_s'?"
+
+
+def test_a_setting_that_a_plugin_refused_has_its_place(tmp_path, capsys):
+    file = tmp_path / "ee.toml"
+    file.write_text('[broker]\nserverz = "a"\n')
+
+    code = run_command(["-C", str(file), "job", "list", "-o", "json"])
+
+    said = json.loads(capsys.readouterr().err)
+    assert code == Exit.INVALID_INPUT
+    assert said["place"] == {"file": str(file), "line": 2, "column": 1}
+    assert said["hint"] == "did you mean 'servers'?"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ee_core.config import list_effective, list_settings, load_settings
+from ee_core.config import list_effective, list_settings, load_settings, locate
 from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -102,6 +102,30 @@ def test_the_file_is_found_by_its_variable_or_in_the_current_folder(
     assert load_settings(environ={}).namespace == "plant"
 
 
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [
+        ("broker 'nats' has no setting 'serverz' (broker.serverz); did you mean 'servers'?", "FILE:2:1"),
+        ("nats setting broker.servers is 5; use an address", "EE_BROKER_SERVERS"),
+        ("unknown key 'activities.sap.post.clint'; known are client", "FILE:4:1"),
+        ("no server at nats://x; name another in the setting broker.serverz", ""),
+        ("nats setting broker.user is 5", ""),
+        ("broker.server is not there", ""),
+    ],
+)
+def test_a_setting_that_a_plugin_refused_is_found_in_its_file(tmp_path: Path, said: str, where: str) -> None:
+    path = tmp_path / "ee.toml"
+    path.write_text('[broker]\nserverz = "a"\n[activities."sap.post"]\nclint = 1\n', encoding="utf-8")
+    where = where.replace("FILE", str(path))
+
+    found = locate(
+        ConfigError(said), {"broker.user": 5}, file=path, environ={"EE_BROKER_SERVERS": "5"}, context=""
+    )
+
+    assert str(found) == (f"{where}: {said}" if where else said)
+    assert found.line == (int(where.split(":")[1]) if ":" in where else 0)
+
+
 def test_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EE_NAMESPACE", "mine")
 
@@ -113,14 +137,16 @@ def test_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch)
     [
         ("[engine]\nmax_jobs = 1", "unknown key 'engine.max_jobs'; did you mean 'engine.max_open_jobs'?"),
         ("namespce = 'a'", "unknown key 'namespce'; did you mean 'namespace'?"),
+        ("[brokr]\nservers = 'x'", "ee.toml:1:2: unknown section 'brokr'; did you mean 'broker'?"),
+        ("[engine]\ngrace_s = 'x'", "got 'x'; write it as in grace_s = 10.0"),
         (
             "[engine]\nmax_open_jobs = 0",
             "engine.max_open_jobs: input should be greater than or equal to 1, got 0",
         ),
         ("namespace = 'a b'", "namespace: string should match pattern"),
-        ("broker = 'nats'", "broker: input should be a valid dictionary"),
+        ("broker = 'nats'", "broker is a section, got 'nats'; write [broker], and its keys below it"),
         ("a = = 1", "is no TOML file: Invalid value (at line 1, column 5)"),
-        ("[activities]\nhttp = 1", "activities.http: input should be a valid dictionary"),
+        ("[activities]\nhttp = 1", "activities.http is a section, got 1; write [activities.http]"),
     ],
 )
 def test_a_wrong_file_is_named_with_the_key(tmp_path: Path, text: str, message: str) -> None:
@@ -273,5 +299,16 @@ def test_a_misspelt_key_beside_the_sections_of_providers_is_told(tmp_path: Path)
     file = tmp_path / "ee.toml"
     file.write_text('[secrets]\nprovider = ["file"]\n')
 
-    with pytest.raises(ConfigError, match=r"unknown key 'secrets\.provider'; did you mean 'secrets\.providers'"):
+    with pytest.raises(
+        ConfigError, match=r"unknown key 'secrets\.provider'; did you mean 'secrets\.providers'"
+    ):
         load_settings(file=file, environ={})
+
+
+def test_a_file_of_settings_that_is_not_there_is_told_with_its_cure(tmp_path: Path) -> None:
+    (tmp_path / "plant.toml").touch()
+
+    with pytest.raises(ConfigError, match=r"plnt.toml cannot be read: .*; did you mean 'plant.toml'\?"):
+        load_settings(file=tmp_path / "plnt.toml", environ={})
+    with pytest.raises(ConfigError, match=r"zzz cannot be read: .*; name one that can, with -C or EE_CONFIG"):
+        load_settings(file=tmp_path / "zzz", environ={})

@@ -70,7 +70,7 @@ class NatsSettings:
         parsed = cls(**values)
         if parsed.prefix and not _PREFIX.fullmatch(parsed.prefix):
             raise ConfigError(
-                f"nats setting prefix is {parsed.prefix!r}; use letters, digits, '-' and '_', with dots between words"
+                f"nats setting broker.prefix is {parsed.prefix!r}; use letters, digits, '-' and '_', with dots between words"
             )
         if bool(parsed.tls_cert) != bool(parsed.tls_key):
             raise ConfigError("nats settings tls_cert and tls_key belong together; give both or none")
@@ -85,7 +85,7 @@ class NatsSettings:
         for name in ("credentials", "nkey", "tls_ca", "tls_cert", "tls_key"):
             path: str = getattr(self, name)
             if path and not Path(path).is_file():
-                raise ConfigError(f"nats setting {name} is {path!r}, which is no file")
+                raise ConfigError(f"nats setting broker.{name} is {path!r}, which is no file")
 
     def make_tls(self) -> ssl.SSLContext | None:
         """Return what TLS needs; None when the servers' addresses alone decide.
@@ -110,9 +110,9 @@ def _read(name: str, value: object, default: object) -> object:
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        raise ConfigError(f"nats setting {name} is {value!r}; use a {wanted.__name__}, as {default!r}")
+        raise ConfigError(f"nats setting broker.{name} is {value!r}; use a {wanted.__name__}, as {default!r}")
     if wanted in (int, float) and not value > 0:  # type: ignore[operator]  # a number by the line above
-        raise ConfigError(f"nats setting {name} is {value!r}; use a number above 0")
+        raise ConfigError(f"nats setting broker.{name} is {value!r}; use a number above 0")
     return value
 
 
@@ -132,9 +132,9 @@ def _read_servers(value: object) -> tuple[str, ...]:
     servers = (value,) if isinstance(value, str) else value
     if not isinstance(servers, list | tuple) or not servers:
         raise ConfigError(
-            f"nats setting servers is {value!r}; use an address as {DEFAULT_SERVER!r}, or a list of them"
+            f"nats setting broker.servers is {value!r}; use an address as {DEFAULT_SERVER!r}, or a list of them"
         )
     for server in servers:
         if not isinstance(server, str) or not _URL.fullmatch(server):
-            raise ConfigError(f"nats setting servers has {server!r}; use an address as {DEFAULT_SERVER!r}")
+            raise ConfigError(f"nats setting broker.servers has {server!r}; use an address as {DEFAULT_SERVER!r}")
     return tuple(servers)
