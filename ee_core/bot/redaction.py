@@ -2,8 +2,9 @@
 
 A value is found wherever it stands: inside longer text, in keys, in numbers, and as programs usually write it: escaped for
 JSON, Python, HTML or a shell, percent-encoded, in base64 (alone or inside something longer, as ``user:password``), in
-hexadecimal digits; of a value with several lines each longer line is found by itself. What code has changed otherwise, cut
-off, turned round or hashed, cannot be found.
+hexadecimal digits; of a value with several lines each longer line is found by itself. Of one that was cut, as messages are
+that have grown too long, the beginning or end is found if it is half of the value. What code has changed otherwise, turned
+round or hashed, cannot be found.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ MIN_LENGTH: Final = 4
 MAX_LENGTH: Final = 8192
 """Characters of a value; a longer one takes too long to be looked for."""
 
-_MIN_CODED: Final = 8  # characters of base64, digits or a line: fewer are found where nobody meant them
+_MIN_CODED: Final = (
+    8  # characters of base64, digits, a line or a half: fewer are found where nobody meant them
+)
 _MARK: Final = r"\[secret:[A-Za-z_][A-Za-z0-9_.-]*\]"
 _BASE64_LETTERS: Final = {"+": r"(?:[+-]|%2[Bb])", "/": r"(?:\\?/|_|%2[Ff])"}
 
@@ -41,15 +44,18 @@ class Redactor:
         """
         # the longest first: another one may be its beginning
         known = sorted(dict.fromkeys(values), key=lambda pair: -len(pair[1]))
-        self._looks = [(_compile(value.strip()), f"[secret:{name}]") for name, value in known]
+        self._known = [(value.strip(), f"[secret:{name}]") for name, value in known]
+        self._looks = [(_compile(value), mark) for value, mark in self._known]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(sorted({mark for _, mark in self._looks}))})"
+        return f"{type(self).__name__}({', '.join(sorted({mark for _, mark in self._known}))})"
 
     def redact_text(self, text: str) -> str:
         """Return a text without the values; one that has none is returned as it is, also when it was redacted before."""
         for pattern, mark in self._looks:
             text = pattern.sub(functools.partial(_replace, mark), text)
+        for value, mark in self._known:  # last: two values may begin alike
+            text = _replace_halves(text, value, mark)
         return text
 
     def redact_json(self, value: Any) -> Any:
@@ -73,6 +79,33 @@ class Redactor:
 
 def _replace(mark: str, match: re.Match[str]) -> str:
     return match[0] if match[1] is None else mark
+
+
+def _replace_halves(text: str, value: str, mark: str) -> str:
+    """Take out what is left of a value that was cut, if it is half of it and long enough to be nothing else."""
+    half = max(_MIN_CODED, (len(value) + 1) // 2)
+    if half >= len(value):
+        return text
+    rest = len(value) - half
+    parts, start = [], 0
+    while (at := text.find(value[:half], start)) >= 0:
+        parts += [text[start:at], mark]
+        start = at + half + _common(text[at + half : at + len(value)], value[half:])
+    text = "".join([*parts, text[start:]])
+    parts, start = [], 0
+    while (at := text.find(value[-half:], start)) >= 0:
+        before = text[max(start, at - rest) : at]
+        parts += [text[start : at - _common(before[::-1], value[:rest][::-1])], mark]
+        start = at + half
+    return "".join([*parts, text[start:]])
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with in common."""
+    return next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
 
 
 @functools.lru_cache(maxsize=256)  # it takes a tenth of a second for a private key, and each attempt needs it

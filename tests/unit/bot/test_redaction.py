@@ -137,3 +137,40 @@ def test_what_is_nested_too_deeply_is_refused_and_not_let_through():
 
     with pytest.raises(RecursionError):
         Redactor([("KEY", "sesame")]).redact_json(deep)
+
+
+CUT = "tok-0123456789-abcdefghij"
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        (f"the server said: {CUT[:20]}", "the server said: [secret:KEY]"),
+        (f"...{CUT[-15:]} is wrong", "...[secret:KEY] is wrong"),
+        (f"{CUT[:13]}; {CUT[-13:]}; {CUT}", "[secret:KEY]; [secret:KEY]; [secret:KEY]"),
+        (f"{CUT[:-1]}X", "[secret:KEY]X"),
+        (CUT[:12], CUT[:12]),  # less than half
+        (CUT[8:18], CUT[8:18]),
+    ],
+)
+def test_half_of_a_value_that_was_cut_is_taken_out(text, redacted):
+    assert Redactor([("KEY", CUT)]).redact_text(text) == redacted
+
+
+def test_values_that_begin_alike_are_told_apart():
+    redactor = Redactor([("A", "plant-key-of-building-1"), ("B", "plant-key-of-building-2")])
+
+    assert (
+        redactor.redact_text("plant-key-of-building-2, plant-key-of-building-1") == "[secret:B], [secret:A]"
+    )
+
+
+@pytest.mark.parametrize(
+    "value", ["aaaaaaaaaaaaaaaaaaaa", "[secret:KEY] [secret:KEY]", "secret:KEY]", "[secret:"]
+)
+def test_values_that_look_odd_do_not_keep_it_going(value):
+    redactor = Redactor([("KEY", value)])
+
+    redacted = redactor.redact_text(value * 50)
+
+    assert len(redacted) <= len(value * 50) * 14
