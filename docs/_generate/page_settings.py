@@ -180,7 +180,8 @@ def _plain(default: str) -> str:
 _INTRO = (
     "A setting comes from a flag of the command, else from its variable, else from the chosen context, else from the"
     " file, else from its default. The file is the one of `eectl -C FILE`, else of the variable `EE_CONFIG`, else"
-    " `ee.toml` in the current folder. An unknown key is an error that names its place and the nearest valid one.\n\n"
+    " `ee.toml` in the current folder. Where nothing names the broker's servers and an `eectl up` runs in the current"
+    " folder, `broker.servers` is the address of its server. An unknown key is an error that names its place and the nearest valid one.\n\n"
     "A [context](../howto/use-eectl.md#contexts-a-laboratory-and-a-plant) is a named set of the same settings: `[contexts.lab]` with `namespace = ...`, `[contexts.lab.broker]`"
     " with `servers = ...`, and so on. It stands in that file, or in `contexts.toml` in your own folder, where it holds"
     " in every directory; of two with one name the nearer counts alone. Your own folder is `$XDG_CONFIG_HOME/ee`, else"

@@ -227,10 +227,12 @@ def _ask(context: click.Context, **question: Any) -> Any:
 
 def _read_settings(context: click.Context) -> Settings:
     """Read the settings as the command would; while a shell completes, nothing but the parameters is there."""
+    from ee_core.cli.site import find_nearby
     from ee_core.config import load_settings
 
     flags = {key: context.params.get(name) for name, key in _SERVER.items()}
-    return load_settings(flags, file=_file(context), context=context.find_root().params.get("context"))
+    chosen = context.find_root().params.get("context")
+    return load_settings(flags, file=_file(context), context=chosen, nearby=find_nearby())
 
 
 def _file(context: click.Context) -> Path | None:

@@ -25,9 +25,11 @@ def show(ctx: click.Context, output: Output, *, origin: bool) -> None:
 
     Of plugins' own keys those are shown that are set; their defaults are the plugins'.
     """
+    from ee_core.cli.site import find_nearby
     from ee_core.config import list_effective
 
-    found = list_effective(file=config_file(ctx), context=(ctx.obj or {}).get("context"))
+    chosen = (ctx.obj or {}).get("context")
+    found = list_effective(file=config_file(ctx), context=chosen, nearby=find_nearby())
     rows: list[dict[str, Any]] = [asdict(each) for each in found]
     if not origin:
         rows = [{"key": row["key"], "value": row["value"]} for row in rows]

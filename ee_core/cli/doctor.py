@@ -75,12 +75,12 @@ def _examine(
     server: dict[str, str | None],
 ) -> list[Finding]:
     from ee_core.cli.checkups import Finding, check_folder, check_plugins, check_port, check_server
-    from ee_core.cli.up import PORT
+    from ee_core.cli.ports import PORT
     from ee_core.errors import ConfigError
 
     try:
         site = find_site(data)
-        at = server["server"] or (site.url if site else None)
+        at = server["server"] or (site.url if site is not None and data != DATA else None)
         settings = read_settings(context, server_flags(server["broker"], at, server["namespace"]))
     except ConfigError as error:
         return [Finding("settings", "fail", str(error), "mend it; the rest was not looked at")]

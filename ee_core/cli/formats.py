@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ee_core.cli.output import put
+from ee_core.cli.output import put, say
 from ee_core.cli.table import WIDEST, to_cell, to_pairs, to_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from ee_core.cli.query import Query
 
 FORMATS: Final = ("table", "wide", "json", "jsonl", "yaml", "name")
 _FLAG: Final = re.compile(r"(?:-o|--output)(?:=?(?P<form>[a-z]+))?")
@@ -37,7 +39,7 @@ class Output:
 
     def __init__(self, form: str, query: str = "") -> None:
         self.form = form
-        self._query = _Query(query) if query else None
+        self._query = _to_query(query) if query else None
         if form == "name" and query:
             raise click.UsageError("-o name prints names, and --query prints what it finds; use one of them")
 
@@ -92,6 +94,26 @@ class Output:
         else:
             self._put_data(record)
 
+    def piece(self, data: Mapping[str, Any], *, name: str) -> None:
+        """Print one thing of many that come one by one: a line of JSON, a document of YAML, or its name.
+
+        What a query finds nothing in is left out.
+
+        Args:
+            name: What ``-o name`` prints.
+        """
+        found = self._query.search(data)[0] if self._query is not None else data
+        if self.form == "name":
+            put(name)
+        elif found is None:
+            return
+        elif self.form == "yaml":
+            put(f"---\n{_to_yaml(found)}")
+        elif self.form in FOR_PROGRAMS:
+            put(json.dumps(found, ensure_ascii=False))
+        else:
+            self._put_lines(self._to_lines([found] if isinstance(found, list) else found))
+
     def table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         """Print a table for people."""
         self._put_lines(to_table(rows, columns, widest=self.widest))
@@ -101,7 +123,9 @@ class Output:
         self._put_lines(to_pairs(pairs, widest=self.widest))
 
     def _put_data(self, data: Any) -> None:
-        found = self._query.search(data) if self._query is not None else data
+        found, hint = self._query.search(data) if self._query is not None else (data, "")
+        if hint:
+            say(f"hint: --query: {hint}")
         match self.form:
             case "json":
                 put(json.dumps(found, indent=2, ensure_ascii=False))
@@ -179,29 +203,10 @@ def _usual_form(shared: Mapping[str, Any]) -> str:
     return find_output(file=Path(config) if config else None, context=shared.get("context"))
 
 
-class _Query:
-    """A JMESPath expression."""
+def _to_query(source: str) -> Query:
+    from ee_core.cli.query import Query  # few ask, and jmespath takes time to import
 
-    def __init__(self, source: str) -> None:
-        import jmespath
-        from jmespath.exceptions import JMESPathError
-
-        try:
-            self._compiled = jmespath.compile(source)
-        except JMESPathError as error:
-            raise click.UsageError(f"--query is no JMESPath expression: {_on_one_line(error)}") from None
-
-    def search(self, data: Any) -> Any:
-        from jmespath.exceptions import JMESPathError
-
-        try:
-            return self._compiled.search(data)
-        except JMESPathError as error:
-            raise click.UsageError(f"--query does not fit the data: {_on_one_line(error)}") from None
-
-
-def _on_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return Query(source)
 
 
 def _to_yaml(value: Any) -> str:

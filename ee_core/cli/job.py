@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ee_core.cli.again import CommandLine
 from ee_core.cli.ended import say_ended
 from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
@@ -17,6 +18,9 @@ from ee_core.cli.past import Moment, check_past
 from ee_core.cli.portrait import print_job, print_past
 from ee_core.cli.session import connected, read_settings, server_flags, server_options, workflow_options
 from ee_core.cli.watch_options import watch_options
+
+if TYPE_CHECKING:
+    from ee_core.cli.follow import Told
 
 _DAY_US = 86_400_000_000
 
@@ -63,7 +67,7 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
             if reply.status != "accepted":
                 say(f"job {reply.job}: {reply.status}")
             if options["watch"]:
-                return await _follow(client, job, options, is_for_people=output.is_for_people)
+                return await _follow(client, job, options, output)
         return Exit.OK
 
     return run_async(send())
@@ -122,8 +126,14 @@ def show(
     shown = _ask(context, options, QueryJobs(what="job", job=job_id, **(at or {})))
     if at is not None:
         check_past(shown)
-    print_it = print_job if at is None else print_past
-    output.record(shown, lambda: print_it(shown, output), names=[job_id])
+
+    def print_it() -> None:
+        if at is None:
+            print_job(shown, output, CommandLine.given(context))
+        else:
+            print_past(shown, output)
+
+    output.record(shown, print_it, names=[job_id])
     return Exit.OK
 
 
@@ -161,14 +171,18 @@ def _print_records(records: list[dict[str, Any]]) -> None:
     "--stay", is_flag=True, default=False, help="Go on watching when only a person can move the job."
 )
 @server_options
+@output_options
 @click.pass_context
-def watch(context: click.Context, /, job_id: str, **options: Any) -> int:
-    """Watch a job from its first event to its end; the exit code says how it ended."""
+def watch(context: click.Context, /, job_id: str, output: Output, **options: Any) -> int:
+    """Watch a job from its first event to its end; the exit code says how it ended.
+
+    With -o json or jsonl each event is one object on a line of its own, as `job history` has it, with its record and instant.
+    """
     settings = read_settings(context, _flags(options))
 
     async def look() -> int:
         async with connected(settings) as client:
-            return await _follow(client, job_id, options)
+            return await _follow(client, job_id, options, output)
 
     return run_async(look())
 
@@ -328,25 +342,32 @@ def _ask(context: click.Context, options: dict[str, Any], question: Any) -> Any:
     return answers[0]
 
 
-async def _follow(client: Any, job_id: str, options: dict[str, Any], *, is_for_people: bool = True) -> Exit:
-    from ee_core.cli.watching import watch_job
+async def _follow(client: Any, job_id: str, options: dict[str, Any], output: Output) -> Exit:
+    from ee_core.cli.watching import stream_job, watch_job
 
-    code = await watch_job(
-        client,
-        job_id,
-        put,
-        answer=lambda incident: to_answer(job_id, incident),
-        is_for_people=is_for_people,
-        timeout_s=options["timeout_s"],
-        stay=options.get("stay", False),
-        cancel_on_interrupt=options["cancel_on_interrupt"],
-    )
+    command = CommandLine.given(click.get_current_context())
+    common: dict[str, Any] = {
+        "timeout_s": options["timeout_s"],
+        "stay": options.get("stay", False),
+        "cancel_on_interrupt": options["cancel_on_interrupt"],
+    }
+
+    def take(told: Told) -> None:
+        output.piece({"record": told.record, "at": told.at, **told.event}, name=told.event["e"])
+
+    if output.is_for_people:
+        code = await watch_job(
+            client, job_id, put, answer=lambda incident: to_answer(job_id, incident, command), **common
+        )
+    else:
+        code = await stream_job(client, job_id, take, **common)
     if code is Exit.INTERRUPTED:
-        say(f"interrupted; job {job_id} goes on: eectl job watch {job_id}, or eectl job cancel {job_id}")
+        watch, cancel = command.to(f"job watch {job_id}"), command.to(f"job cancel {job_id}")
+        say(f"interrupted; job {job_id} goes on: {watch}, or {cancel}")
     if code is Exit.TIMED_OUT:
         say(f"time is up; job {job_id} goes on")
     if code is Exit.INCIDENT:
-        say(f"job {job_id} waits for a person: eectl job show {job_id}")
+        say(f"job {job_id} waits for a person: {command.to(f'job show {job_id}')}")
     return code
 
 

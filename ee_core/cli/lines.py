@@ -11,6 +11,7 @@ from ee_core.messages.instants import to_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ee_core.cli.again import CommandLine
     from ee_core.cli.follow import Told
     from ee_core.contracts.env import Env
 
@@ -73,9 +74,13 @@ def to_line(told: Told) -> str | None:
     return f"{told.at[11:19]}  {_TEXTS.get(name, _plain)(event)}"
 
 
-def to_answer(job: str, incident: Mapping[str, Any]) -> str:
-    """Return the command that answers an incident."""
-    return f"eectl job resolve {job} {incident['incident']} {'|'.join(incident['choices'])}"
+def to_answer(job: str, incident: Mapping[str, Any], command: CommandLine) -> str:
+    """Return the command that answers an incident.
+
+    Args:
+        command: The line of the command that says so.
+    """
+    return command.to(f"job resolve {job} {incident['incident']} {'|'.join(incident['choices'])}")
 
 
 def _plain(event: dict[str, Any]) -> str:

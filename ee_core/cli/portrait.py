@@ -10,6 +10,7 @@ from ee_core.cli.output import put
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ee_core.cli.again import CommandLine
     from ee_core.cli.formats import Output
 
 _FACTS: Final = (
@@ -19,12 +20,12 @@ _FACTS: Final = (
 _VISITS: Final = ("visit", "status", "attempt", "bot", "output", "error")
 
 
-def print_job(shown: Mapping[str, Any], output: Output) -> None:
+def print_job(shown: Mapping[str, Any], output: Output, command: CommandLine) -> None:
     """Print a job as it is: its visits, what it waits for, and its incidents with the command that answers each."""
     _print_all_but_incidents(shown, output)
     for incident in shown["incidents"]:
         _print_incident(incident)
-        put(f"answer:  {to_answer(shown['job'], incident)}")
+        put(f"answer:  {to_answer(shown['job'], incident, command)}")
 
 
 def print_past(shown: Mapping[str, Any], output: Output) -> None:

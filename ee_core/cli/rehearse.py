@@ -33,7 +33,11 @@ _SHOWS_S: Final = 0.2
 @click.command()
 @click.argument("file")
 @workflow_options
-@click.option("--stubs", metavar="FILE", help="What activities give: outputs or errors, or lists of those, by node or type.")
+@click.option(
+    "--stubs",
+    metavar="FILE",
+    help="What activities give: outputs or errors, or lists of those, by node or type.",
+)
 @click.option(
     "--bot",
     "bot_files",

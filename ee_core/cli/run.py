@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ee_core.cli.again import CommandLine
 from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
 from ee_core.cli.lines import to_answer
@@ -165,11 +166,12 @@ async def _watch(client: Client, job: str, options: dict[str, Any], namespace: s
     from ee_core.messages.jobs import QueryJobs
 
     output: Output = options["output"]
+    command = CommandLine.given(click.get_current_context())
 
     def answer(incident: Mapping[str, Any]) -> str | None:
         # a broker in memory is reached by this process alone
         more = f" --namespace {namespace}" if options["broker"] == "nats" else ""
-        return to_answer(job, incident) + more if more else None
+        return to_answer(job, incident, command) + more if more else None
 
     exit_code = await watch_job(
         client,

@@ -21,7 +21,9 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--broker", metavar="NAME", help="Message broker; without it the setting broker.name (nats)."
     )(command)
     command = click.option(
-        "--server", metavar="URL", help="The broker's address; without it the setting broker.servers."
+        "--server",
+        metavar="URL",
+        help="The broker's address; without it the setting broker.servers, else that of an `eectl up` in this folder.",
     )(command)
     return click.option(
         "--namespace", metavar="NAME", help="Subject prefix; without it the setting namespace."
@@ -52,11 +54,13 @@ def read_settings(context: click.Context, flags: Mapping[str, Any] | None = None
     Args:
         flags: By dotted key; None counts as not given.
     """
+    from ee_core.cli.site import find_nearby
     from ee_core.config import load_settings
 
     if context.obj is not None:
         context.obj["flags"] = flags  # for whoever says where a wrong setting stands
-    return load_settings(flags, file=config_file(context), context=(context.obj or {}).get("context"))
+    chosen = (context.obj or {}).get("context")
+    return load_settings(flags, file=config_file(context), context=chosen, nearby=find_nearby())
 
 
 def config_file(context: click.Context) -> Path | None:

@@ -9,13 +9,14 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from ee_core.cli.place import DATA
+from ee_core.config import Nearby
 from ee_core.errors import ConfigError
 from ee_core.local.holding import hold, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
 _NOTE: Final = "up.json"
 _HOLD: Final = "up.lock"  # held by the process as long as it lives: a note alone may be of a dead one
 
@@ -74,6 +75,15 @@ def find_site(folder: Path) -> Site | None:
         return None
     except (sqlite3.Error, OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{folder / _NOTE} cannot be read: {error}") from error
+
+
+def find_nearby() -> Nearby | None:
+    """Return the address of the server of an `eectl up` in this folder, as a setting; None when none runs here."""
+    note = DATA / _NOTE
+    site = (
+        find_site(DATA) if note.exists() else None
+    )  # to look at its lock would be in the way of one that begins
+    return Nearby({"broker.servers": site.url}, f"`eectl up` of {DATA}") if site is not None else None
 
 
 def is_up(folder: Path) -> bool:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ee_core.cli.again import CommandLine
 from ee_core.cli.formats import Output, output_options
+from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put
 from ee_core.cli.place import DATA
@@ -44,17 +46,22 @@ def status(
 ) -> int:
     """Show the engine, its bots, its open jobs, and what needs a person.
 
-    Where an `eectl up` runs on this machine and no --server is given, that one is asked.
+    Where an `eectl up` runs on the folder, that one is asked, unless --server or a setting names another.
     """
     site = find_site(data) if server is None else None
-    flags = server_flags(broker, server or (site.url if site else None), namespace)
-    settings = read_settings(context, flags)
+    named = site.url if site is not None and data != DATA else None
+    settings = read_settings(context, server_flags(broker, server or named, namespace))
+    if site is not None and settings.broker.settings.get("servers") != site.url:
+        site = None  # the settings name another server
+    command = CommandLine.given(context)
 
     async def ask() -> int:
         async with connected(settings) as client:
             page = await _gather(client)
         page["up"] = {"pid": site.pid, "url": site.url, "folder": str(data)} if site else None
-        output.record(page, lambda: _print(page, site, output), names=[row["job"] for row in page["open"]])
+        output.record(
+            page, lambda: _print(page, site, command, output), names=[row["job"] for row in page["open"]]
+        )
         return 0
 
     return run_async(ask())
@@ -83,7 +90,7 @@ async def _gather(client: Client) -> dict[str, Any]:
     }
 
 
-def _print(page: dict[str, Any], site: Site | None, output: Output) -> None:
+def _print(page: dict[str, Any], site: Site | None, command: CommandLine, output: Output) -> None:
     engine = page["engine"]
     output.pairs(
         [
@@ -98,11 +105,12 @@ def _print(page: dict[str, Any], site: Site | None, output: Output) -> None:
         if row["state"] not in {"Free", "Held"}:
             put(f"\n{describe_bot(row)}")
             if row["state"] == "Quarantined":
-                put(f"when it does nothing:  eectl bot release {row['bot']} --reason TEXT")
+                release = command.to(f"bot release {row['bot']} --reason TEXT")
+                put(f"when it does nothing:  {release}")
     for incident in page["incidents"]:
         job, name = incident["job"], incident["incident"]
         put(f"\njob {job} asks a person, {name} {incident['kind']}: {incident['text']}")
-        put(f"answer:  eectl job resolve {job} {name} {'|'.join(incident['choices'])}")
+        put(f"answer:  {to_answer(job, incident, command)}")
     if page["jobs_with_incidents"] > _MOST_ASKED:
         put(f"\nand {page['jobs_with_incidents'] - _MOST_ASKED} more jobs ask; see `eectl job list`")
     for row in page["parked"]:

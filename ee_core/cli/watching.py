@@ -16,6 +16,7 @@ from ee_core.messages.jobs import CancelJob
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
+    from ee_core.cli.follow import Told
     from ee_core.cli.live import LiveView
     from ee_core.client import Client
 
@@ -40,6 +41,20 @@ async def watch_job(
         cancel_on_interrupt: Whether Ctrl-C cancels the job, whose end is then waited for.
     """
     watching = _watch(client, job, tell, answer if is_for_people else None, timeout_s=timeout_s, stay=stay)
+    return await _until_interrupted(client, job, watching, cancels=cancel_on_interrupt)
+
+
+async def stream_job(
+    client: Client,
+    job: str,
+    take: Callable[[Told], None],
+    *,
+    timeout_s: float | None = None,
+    stay: bool = False,
+    cancel_on_interrupt: bool = False,
+) -> Exit:
+    """Watch a job for a program, which takes each event and gets nothing else; as `watch_job`."""
+    watching = follow(client, job, take, timeout_s=timeout_s, stay=stay)
     return await _until_interrupted(client, job, watching, cancels=cancel_on_interrupt)
 
 

@@ -1,7 +1,7 @@
 """Settings: the only reader of the environment and of configuration files.
 
 A setting comes from a command-line flag, else from a variable ``EE_<SECTION>_<KEY>``, else from the chosen context,
-else from ``ee.toml``, else from its default here. A section that configures a plugin (``broker``, ``lock``, ``journal``, ``catalogue``,
+else from ``ee.toml``, else from what was found where the command runs (`Nearby`), else from its default here. A section that configures a plugin (``broker``, ``lock``, ``journal``, ``catalogue``,
 ``activities.<name>``, ``expressions.<name>``, ``secrets.<provider>``) takes any key: the plugin checks its own. All other unknown keys are
 refused by name. This module knows no plugin; each field's description is the text of the documentation.
 
@@ -27,7 +27,7 @@ from ee_core.config.contexts import (
 from ee_core.config.effective import Effective, list_effective
 from ee_core.config.environment import find_variable
 from ee_core.config.hiding import redact
-from ee_core.config.layers import FILE_NAME, FILE_VARIABLE
+from ee_core.config.layers import FILE_NAME, FILE_VARIABLE, Nearby
 from ee_core.config.loading import find_output, load_settings, locate
 from ee_core.config.schema import (
     PREFIX,
@@ -59,6 +59,7 @@ __all__ = [
     "EngineSettings",
     "JournalSettings",
     "LockSettings",
+    "Nearby",
     "PluginSettings",
     "SecretsSettings",
     "SettingDoc",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ee_core.config.layers import Found, Layer
+    from ee_core.config.layers import Found, Layer, Nearby
     from ee_core.config.places import Key
     from ee_core.config.schema import Settings
 
@@ -35,13 +35,14 @@ def list_effective(
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
     context: str | None = None,
+    nearby: Nearby | None = None,
 ) -> list[Effective]:
     """List every setting of the core, and those of plugins' own that are set, by section; takes what `load_settings` takes.
 
     Raises:
         ConfigError: The settings are wrong.
     """
-    found = read_layers(flags, file=file, environ=environ, context=context)
+    found = read_layers(flags, file=file, environ=environ, context=context, nearby=nearby)
     settings = check(found)
     known = [tuple(doc.key.split(".")) for doc in list_settings() if not doc.key.endswith(">")]
     order = {section: place for place, section in enumerate(type(settings).model_fields)}

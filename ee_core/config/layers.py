@@ -213,6 +213,22 @@ def read_flags(flags: Mapping[str, Any]) -> Layer:
     }
 
 
+class Nearby(NamedTuple):
+    """Values that are found where a command runs, as the address of a server; all that is set goes before them."""
+
+    values: Mapping[str, Any]  # by dotted key
+    origin: str  # for messages
+
+
+def read_nearby(nearby: Nearby | None) -> Layer:
+    """Take values that were found."""
+    if nearby is None:
+        return {}
+    return {
+        tuple(name.split(".")): Found(value, Origin(nearby.origin)) for name, value in nearby.values.items()
+    }
+
+
 def merge(layers: list[Layer]) -> Layer:
     """Lay each layer over the one before; a plugin's keys go with the plugin that they were written for."""
     merged: Layer = {}

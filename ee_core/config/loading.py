@@ -11,12 +11,14 @@ from pydantic import ValidationError
 from ee_core.config.contexts import SECTION, read_chosen
 from ee_core.config.layers import (
     Layer,
+    Nearby,
     find_file,
     merge,
     nearest,
     nest,
     read_document,
     read_flags,
+    read_nearby,
     read_variables,
 )
 from ee_core.config.schema import BY_NAME, PREFIX, Settings, list_settings, model_of
@@ -35,6 +37,7 @@ def load_settings(
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
     context: str | None = None,
+    nearby: Nearby | None = None,
 ) -> Settings:
     """Read all settings.
 
@@ -45,12 +48,13 @@ def load_settings(
         environ: The process's own when None.
         context: The named context that is chosen; empty: none; without it the one that ``EE_CONTEXT`` names, else the
             one that `eectl context use` has noted.
+        nearby: What was found beside; it counts where nothing else says anything.
 
     Raises:
         ConfigError: A file cannot be read, a key is not known, or a value does not fit; the message names where it
             stands and the nearest valid key.
     """
-    return check(read_layers(flags, file=file, environ=environ, context=context))
+    return check(read_layers(flags, file=file, environ=environ, context=context, nearby=nearby))
 
 
 def read_layers(
@@ -59,6 +63,7 @@ def read_layers(
     file: Path | None,
     environ: Mapping[str, str] | None,
     context: str | None,
+    nearby: Nearby | None = None,
 ) -> Layer:
     """Read what is set, each value with its origin; takes what `load_settings` takes.
 
@@ -69,6 +74,7 @@ def read_layers(
     document = read_document(find_file(file, variables))
     return merge(
         [
+            read_nearby(nearby),
             document.layer_of(without=SECTION),
             read_chosen(document, context, variables),
             read_variables(variables),

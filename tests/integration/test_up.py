@@ -118,7 +118,16 @@ def test_a_job_submitted_by_name_comes_from_the_folder_of_workflows(place, workf
 
     assert "job succeeded" in place.run("job", "submit", "hello", "--watch")
 
-    rows = json.loads(place.run("job", "list", "-o", "json"))
+    events = [
+        json.loads(line)
+        for line in place.run("job", "submit", "hello", "--watch", "-o", "jsonl").splitlines()
+    ]
+    again = place.run("job", "watch", events[0]["job"], "-o", "json").splitlines()
+    assert events[1:] == [json.loads(line) for line in again]
+    assert [events[1]["e"], events[-1]["e"]] == ["JobAccepted", "JobFinished"]
+    assert [event["record"] for event in events[1:]] == sorted(event["record"] for event in events[1:])
+
+    rows = json.loads(place.run("job", "list", "-o", "json", "--query", "[-1:]"))
     assert [(row["workflow"], row["outcome"]) for row in rows] == [("hello", "succeeded")]
 
 

@@ -49,6 +49,24 @@ def test_a_query_picks_from_the_data_whatever_the_form(capsys):
     assert printed(capsys, "table", "length(@)") == "2\n"
 
 
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("[].id", "no member 'id' here; there are: bot, labels, why"),
+        ("[0].whi", "no member 'whi' here; did you mean 'why'? there are: bot, labels, why"),
+        ("[].[bot, lable]", "no member 'lable' here; did you mean 'labels'? there are: bot, labels, why"),
+        ("[?bt=='b1'].why", "no member 'bt' here; did you mean 'bot'? there are: bot, labels, why"),
+        ("[].labels.app", ""),  # one of them has it
+        ("[?bot=='b9'].why", ""),
+        ("[].bot", ""),
+    ],
+)
+def test_a_query_for_a_member_that_is_not_there_is_told_those_that_are(capsys, query, hint):
+    Output("json", query).rows(ROWS, ("bot", "why"))
+
+    assert capsys.readouterr().err == (f"hint: --query: {hint}\n" if hint else "")
+
+
 @pytest.mark.parametrize("query", ["[", "nothing(@)"])
 def test_a_query_that_is_none_is_a_mistake_in_the_command_line(query):
     with pytest.raises(click.UsageError, match="--query"):
@@ -145,3 +163,23 @@ def test_a_reader_that_leaves_ends_the_command_without_a_word():
 
     os.close(write)
     assert (done.returncode, done.stderr) == (Exit.PIPE_CLOSED, b"")
+
+
+@pytest.mark.parametrize(
+    ("form", "query", "printed"),
+    [
+        ("json", "", '{"e": "A", "visit": "a#1"}\n{"e": "B"}\n'),
+        ("jsonl", "visit", '"a#1"\n'),
+        ("table", "[e, visit]", "A  a#1\nB  \n"),
+        ("yaml", "", "---\ne: A\nvisit: a#1\n---\ne: B\n"),
+        ("name", "", "A\nB\n"),
+    ],
+)
+def test_what_comes_one_by_one_is_a_line_each_and_left_out_where_a_query_finds_nothing(
+    capsys, form, query, printed
+):
+    output = Output(form, query)
+    for event in ({"e": "A", "visit": "a#1"}, {"e": "B"}):
+        output.piece(event, name=event["e"])
+
+    assert capsys.readouterr() == (printed, "")

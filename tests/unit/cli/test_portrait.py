@@ -1,5 +1,6 @@
 """A job as `eectl job show` prints it."""
 
+from ee_core.cli.again import CommandLine
 from ee_core.cli.formats import Output
 from ee_core.cli.portrait import print_job
 
@@ -17,7 +18,7 @@ SHOWN = {
 
 
 def test_what_was_never_attempted_has_no_attempt_and_all_waits_stand_together(capsys):
-    print_job(SHOWN, Output("table"))
+    print_job(SHOWN, Output("table"), CommandLine())
 
     lines = capsys.readouterr().out.splitlines()
     assert "inputs    who=Ada, again=no" in lines

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ee_core.cli.again import CommandLine
 from ee_core.cli.lines import to_answer
 from ee_core.cli.tree import PLAIN, Sight, Times, to_span, to_tree
 from ee_core.messages.instants import from_text, to_text
@@ -41,7 +42,7 @@ def job(*visits, **members):
     return shown | members
 
 
-def draw(shown, *, times=None, answer=lambda each: to_answer("j1", each), **sight):
+def draw(shown, *, times=None, answer=lambda each: to_answer("j1", each, CommandLine()), **sight):
     lines = to_tree(shown, times or Times(), NOW, Sight(answer, signs=PLAIN, **sight))
     return [line.text for line in lines]
 
