@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
+from ee_core.bot import Bot
 from ee_core.bot.entry import AttemptKey
 from ee_core.bot.ledger import open_ledger
+from ee_core.bot.lifetime import HostSettings
+from ee_core.bot.process import serve
+from ee_core.bot.secrets import Secrets
+from ee_core.contracts.broker import Channel, ChannelKind
+from ee_core.local.broker import MemoryBroker
 from ee_core.local.env import SystemEnv
-from ee_core.messages.activity import ActivityResponse
+from ee_core.messages.activity import ActivityRequest, ActivityResponse
+from ee_core.messages.bots import BotHello, BotsCall
+from ee_core.messages.subjects import Subjects
+from ee_core.model.ids import Fence
 
 PROGRAM = """
 import asyncio, logging, sys
@@ -157,3 +167,81 @@ def test_bot_with_stateless_functions_is_a_worker_too(tmp_path):
         lines += read_until(process, "pc-7-any here") if "pc-7-any here" not in lines else []
 
     assert "pc-7-any here" in lines
+
+
+class _Drawer:
+    async def find(self, name):
+        return "canary-of-the-process"
+
+    def describe(self, name):
+        return "a drawer"
+
+
+async def test_both_the_bot_and_its_worker_get_the_values_of_secrets(tmp_path):
+    bot, env, subjects = Bot("pc-7"), SystemEnv(), Subjects()
+    seen = []
+
+    @bot.activity("own")
+    async def own(key: str) -> str:
+        seen.append(key)
+        return key
+
+    @bot.activity("free", stateless=True, idempotent=True)
+    async def free(key: str) -> str:
+        seen.append(key)
+        return key
+
+    def request(activity, **more):
+        return ActivityRequest(
+            job="j",
+            node="a",
+            visit="a#1",
+            attempt=1,
+            activity=activity,
+            input={"key": "secret:KEY"},
+            secrets=[["key"]],
+            idempotency_key="k",
+            reply_to="answers",
+            **more,
+        ).to_bytes()
+
+    broker, begun = MemoryBroker(env), asyncio.Event()
+    secrets = Secrets({"drawer": _Drawer()})
+    being = asyncio.create_task(
+        serve(
+            bot.profile(),
+            broker=broker,
+            subjects=subjects,
+            env=env,
+            folder=tmp_path,
+            settings=HostSettings(ack_grace_s=0),
+            secrets=secrets,
+            begun=begun.set,
+        )
+    )
+    await begun.wait()
+    outputs = []
+    async with (
+        broker.consume(Channel(ChannelKind.REPLY, "answers"), group="engine") as answers,
+        broker.consume(Channel(ChannelKind.BROADCAST, subjects.bots_hello), group="bots") as hellos,
+    ):
+        await broker.publish(Channel(ChannelKind.WORK, subjects.execute_any("free")), request("free"))
+        await broker.publish(Channel(ChannelKind.BROADCAST, subjects.bots_call), BotsCall().to_bytes())
+        async for delivery in hellos:
+            hello = BotHello.from_bytes(delivery.body)
+            if hello.bot == "pc-7":
+                break
+        body = request("own", fence=Fence(7, 1), ledger=hello.ledger)
+        await broker.publish(Channel(ChannelKind.INBOX, subjects.execute("pc-7")), body)
+        async for delivery in answers:
+            answer = ActivityResponse.from_bytes(delivery.body)
+            if answer.kind == "succeeded":
+                outputs.append(answer.output)
+            if len(outputs) == 2:
+                break
+    being.cancel()
+    with suppress(asyncio.CancelledError):
+        await being
+
+    assert seen == ["canary-of-the-process"] * 2
+    assert outputs == ["[secret:KEY]"] * 2
