@@ -8,6 +8,7 @@ import click
 
 from ee_core.cli.bot_check import check_bot
 from ee_core.cli.formats import Output, output_options
+from ee_core.cli.ids import Id
 from ee_core.cli.main import run_async
 from ee_core.cli.output import say
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
@@ -20,7 +21,9 @@ def bot() -> None:
 
 @bot.command("run")
 @click.argument("file", type=click.Path())
-@click.option("--id", "bot_id", metavar="ID", help="The bot's id; without it the name in the file.")
+@click.option(
+    "--id", "bot_id", metavar="ID", type=Id(), help="The bot's id; without it the name in the file."
+)
 @click.option(
     "--ledgers",
     type=click.Path(file_okay=False, path_type=Path),
@@ -92,7 +95,7 @@ def list_bots(
 
 
 @bot.command("release")
-@click.argument("bot_id", metavar="ID")
+@click.argument("bot_id", metavar="ID", type=Id())
 @click.option("--reason", metavar="TEXT", required=True, help="Why it may be used again; logged.")
 @click.option("--who", default="", metavar="NAME", help="Logged.")
 @server_options

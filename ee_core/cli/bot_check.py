@@ -10,6 +10,7 @@ import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.files import parse_inputs
+from ee_core.cli.ids import Id
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.session import read_settings, server_flags, server_options
@@ -33,7 +34,7 @@ _COLOURS: Final = {"ok": "green", "fail": "red", "skipped": "yellow"}
 
 
 @click.command("check")
-@click.argument("bot_id", metavar="ID")
+@click.argument("bot_id", metavar="ID", type=Id())
 @click.option(
     "--activity", metavar="TYPE", help="What it is asked to do; without it the first type that it serves."
 )

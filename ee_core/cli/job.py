@@ -11,6 +11,7 @@ from ee_core.cli.again import CommandLine
 from ee_core.cli.ended import say_ended
 from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
+from ee_core.cli.ids import Id
 from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
@@ -34,7 +35,11 @@ def job() -> None:
 @click.argument("workflow", type=click.Path())
 @workflow_options
 @click.option(
-    "--id", "job_id", metavar="ID", help="The job's id: the same id and content again is the same job."
+    "--id",
+    "job_id",
+    metavar="ID",
+    type=Id(),
+    help="The job's id: the same id and content again is the same job.",
 )
 @click.option("--owner", default="", metavar="NAME", help="Whose job it is.")
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label.")
@@ -108,7 +113,7 @@ def list_jobs(context: click.Context, /, output: Output, **options: Any) -> int:
 
 
 @job.command()
-@click.argument("job_id", metavar="JOB")
+@click.argument("job_id", metavar="JOB", type=Id())
 @click.option(
     "--at",
     type=Moment(),
@@ -138,7 +143,7 @@ def show(
 
 
 @job.command()
-@click.argument("job_id", metavar="JOB")
+@click.argument("job_id", metavar="JOB", type=Id())
 @server_options
 @output_options
 @click.pass_context
@@ -162,7 +167,7 @@ def _print_records(records: list[dict[str, Any]]) -> None:
 
 
 @job.command()
-@click.argument("job_id", metavar="JOB")
+@click.argument("job_id", metavar="JOB", type=Id())
 @watch_options(
     timeout="Stop watching after this, as 30s or 5m; exit code 7, and the job goes on.",
     interrupt="Ctrl-C cancels the job, and its end is waited for.",
@@ -188,7 +193,7 @@ def watch(context: click.Context, /, job_id: str, output: Output, **options: Any
 
 
 @job.command()
-@click.argument("job_id", metavar="JOB")
+@click.argument("job_id", metavar="JOB", type=Id())
 @click.option("--reason", default="", metavar="TEXT", help="Kept in the journal.")
 @click.option("--who", default="", metavar="NAME", help="Kept in the journal.")
 @server_options
@@ -217,7 +222,7 @@ def cancel(context: click.Context, /, job_id: str, reason: str, who: str, **opti
 
 
 @job.command()
-@click.argument("job_id", metavar="JOB")
+@click.argument("job_id", metavar="JOB", type=Id())
 @click.argument("incident")
 @click.argument(
     "answer", metavar="ANSWER", type=click.Choice(["retry", "take_result", "skip", "fail", "fire_join"])

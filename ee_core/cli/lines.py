@@ -75,12 +75,13 @@ def to_line(told: Told) -> str | None:
 
 
 def to_answer(job: str, incident: Mapping[str, Any], command: CommandLine) -> str:
-    """Return the command that answers an incident.
+    """Return the command that answers an incident, and the answers; copied as it is it does nothing, in any shell.
 
     Args:
         command: The line of the command that says so.
     """
-    return command.to(f"job resolve {job} {incident['incident']} {'|'.join(incident['choices'])}")
+    resolve = command.to(f"job resolve {job} {incident['incident']} ANSWER")
+    return f"{resolve}  (ANSWER: {', '.join(incident['choices'])})"
 
 
 def _plain(event: dict[str, Any]) -> str:

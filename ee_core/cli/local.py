@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ee_core.definitions.diagnostics import did_you_mean
 from ee_core.errors import ConfigError, NotFoundError, PluginLoadError
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def load_served(paths: Iterable[str]) -> dict[str, ActivityType]:
 def _load_module(path: str) -> ModuleType:
     file = Path(path)
     if not file.is_file():
-        raise NotFoundError(f"{path} is not there; name a Python file that defines a bot")
+        names = [each.name for each in file.parent.glob("*.py")] if file.parent.is_dir() else []
+        raise NotFoundError(
+            f"{path} is not there; {did_you_mean(file.name, names, 'name a Python file that defines a bot')}"
+        )
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:
         raise NotFoundError(f"{path} is no Python file; name a file *.py that defines a bot")

@@ -89,7 +89,7 @@ class Looks:
             due_us: When it is quarantined, as far as is known.
         """
         text = f"bot {wait.bot!r} may still work on attempt {wait.attempt} of {wait.visit}, which has ended"
-        at = f"at {to_text(due_us)}" if due_us is not None else "in time"
+        at = f"at {_to_second(due_us)}" if due_us is not None else "in time"
         if self._roster.find(wait.bot) is not None:
             return f"{text}; it is asked to stop, and quarantined {at} if it has no word for it"
         return (
@@ -144,12 +144,17 @@ class Looks:
         if departed is None:
             return "has given no sign of life yet"
         seen_us = self._env.now() - round((_now_s() - departed.seen_s) * 1_000_000)
-        return f"has given no sign of life since {to_text(seen_us)}"
+        return f"has given no sign of life since {_to_second(seen_us)}"
 
     def _misses(self, needs: Requirement, presence: Presence) -> str:
         return (
             needs.describe_misfit(presence) or self._remark(presence.bot) or self._state(presence.bot).value
         )
+
+
+def _to_second(at_us: int) -> str:
+    """Return an instant that is told by the loop's clock: to the second it is the same each time it is asked for."""
+    return to_text(round(at_us / 1_000_000) * 1_000_000).replace(".000000Z", "Z")
 
 
 def _list(texts: Iterator[str]) -> str:

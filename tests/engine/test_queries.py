@@ -307,6 +307,9 @@ async def test_a_bot_that_died_at_work_is_listed_as_long_as_something_is_to_be_k
         await w.incident(job, "Lost")
         draining = await row()
         (wait,) = [each for each in (await w.job(job))["waits"] if each["kind"] == "drain"]
+        await asyncio.sleep(1.7)
+        assert (await row())["reason"] == draining["reason"]
+        assert wait in (await w.job(job))["waits"]
         await asyncio.sleep(101)
 
         assert (lost["state"], lost["job"], lost["visit"]) == ("Lost", job, "only#1")

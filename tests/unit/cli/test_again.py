@@ -55,4 +55,6 @@ def test_the_answer_to_an_incident_has_them():
     line = CommandLine(behind=("--server", "nats://h:1"))
     incident = {"incident": "i1", "choices": ["retry", "skip"]}
 
-    assert to_answer("j1", incident, line) == "eectl job resolve j1 i1 retry|skip --server nats://h:1"
+    assert to_answer("j1", incident, line) == (
+        "eectl job resolve j1 i1 ANSWER --server nats://h:1  (ANSWER: retry, skip)"
+    )

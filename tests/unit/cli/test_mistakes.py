@@ -136,3 +136,30 @@ def test_a_type_that_only_a_bot_serves_is_known_from_its_file(capsys, tmp_path):
     assert "= help: name the file of a bot that serves it with --bot FILE" in without[1]
     assert knowing == (Exit.OK, "")
     assert "'m'" in wrong[1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["job", "show", "a b"],
+        ["job", "watch", "a b"],
+        ["job", "cancel", "a b"],
+        ["job", "resolve", "a b", "i1", "retry"],
+        ["job", "submit", "hello.ee.yaml", "--id", "a b"],
+        ["bot", "release", "a b", "--reason", "x"],
+    ],
+)
+def test_an_id_that_can_be_none(capsys, command):
+    code, err = told(capsys, *command)
+
+    assert code == Exit.USAGE
+    assert "'a b' is no id\nhint: write up to 64 letters, digits, _ and -\n" in err
+
+
+def test_a_bot_file_that_is_not_there(capsys, tmp_path):
+    (tmp_path / "sorter.py").touch()
+
+    assert (
+        told(capsys, "bot", "run", "sortr.py")[1]
+        == "error: sortr.py is not there\nhint: did you mean 'sorter.py'?\n"
+    )

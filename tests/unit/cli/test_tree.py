@@ -112,7 +112,7 @@ def test_a_lost_visit_has_its_incident_below_and_the_command_that_answers_it():
     assert draw(job(lost, visit("next#1"), incidents=[incident], waits=[wait]))[1:4] == [
         "|- ? post  b1  lost",
         "|    INCIDENT i1  lost: attempt 1 is lost",
-        "|    answer: eectl job resolve j1 i1 retry|skip",
+        "|    answer: eectl job resolve j1 i1 ANSWER  (ANSWER: retry, skip)",
     ]
 
 
@@ -191,7 +191,7 @@ def test_a_small_terminal_keeps_what_is_open_and_then_the_latest():
 def test_a_command_that_is_folded_counts_as_many_rows():
     incident = {"incident": "i1", "kind": "lost", "choices": ["retry"], "text": "t", "visit": "n9#1"}
     visits = [visit(f"n{n}#1", "Success") for n in range(9)]
-    lines = draw(job(*visits, visit("n9#1", "Lost"), incidents=[incident]), height=7, width=30)
+    lines = draw(job(*visits, visit("n9#1", "Lost"), incidents=[incident]), height=8, width=30)
     assert [line.split()[2] for line in lines if "+" in line] == ["n8"]
 
 
