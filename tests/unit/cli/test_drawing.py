@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import sys
 
@@ -93,6 +94,21 @@ def test_what_cannot_be_drawn_so_narrow_says_how_wide_it_is():
     draw(fan(6), needed)
     with pytest.raises(InputError):
         draw(fan(6), needed - 1)
+
+
+def test_what_the_package_cannot_draw_is_told_and_takes_no_more_than_its_share(monkeypatch):
+    monkeypatch.setattr("ee_core.cli.drawing._MOST_BYTES", 256 << 20)
+    chosen = random.Random(2)
+    jumps = set(chosen.sample(range(40), 24))
+    nodes = {f"n{at}": {"activity": "noop", "next": f"n{at + 1}"} for at in range(40)}
+    for at in range(40):
+        if at in jumps:
+            nodes[f"n{at}"]["on_error"] = f"n{chosen.randrange(40)}"
+    nodes["n40"] = {"end": "succeeded"}
+    workflow = read(json.dumps({"ee": 1, "name": "tangle", "start": "n0", "nodes": nodes}))
+
+    with pytest.raises(InputError, match="the ways of 'tangle' cross too much to be drawn; without --draw"):
+        draw(workflow, 200)
 
 
 def test_a_terminal_without_lines_gets_letters():
