@@ -155,7 +155,8 @@ def _opened(event: dict[str, Any]) -> str:
 
 
 def _closed(event: dict[str, Any]) -> str:
-    return f"incident {event['incident']} closed: {event['by']}"
+    by = {"gone": "what it was about is over"}.get(event["by"], event["by"])
+    return f"incident {event['incident']} closed: {by}"
 
 
 _TEXTS: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {

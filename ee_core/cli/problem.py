@@ -92,10 +92,13 @@ def _find_choice(error: click.BadParameter) -> str:
 
 
 def _find_group(context: click.Context, message: str) -> str:
-    """Say where a command is that was asked for without its group."""
+    """Say which command was meant at the top: one of nearly that name, or one that was asked for without its group."""
     wanted = re.fullmatch(r"no such command '([^']+)'", message)
     if wanted is None or context.parent is not None or not isinstance(context.command, click.Group):
         return ""
+    near = difflib.get_close_matches(wanted[1], context.command.list_commands(context), n=1)
+    if near:
+        return f"did you mean `{context.command_path} {near[0]}`?"
     found = [
         f"`{context.command_path} {group} {wanted[1]}`"
         for group in _GROUPS

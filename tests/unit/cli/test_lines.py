@@ -50,6 +50,11 @@ def test_a_condition_that_is_long_is_cut():
     assert len(said) < 120
 
 
+@pytest.mark.parametrize(("by", "words"), [("retry", "retry"), ("gone", "what it was about is over")])
+def test_an_incident_says_why_it_is_closed(by, words):
+    assert line("IncidentClosed", incident="i1", by=by) == f"incident i1 closed: {words}"
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [

@@ -108,6 +108,13 @@ def test_a_command_without_its_group(capsys):
     )
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("jobs", "job"), ("stauts", "status"), ("wrkflow", "workflow")])
+def test_a_misspelt_command_at_the_top(capsys, typed, meant):
+    assert (
+        told(capsys, typed)[1] == f"error: no such command '{typed}'\nhint: did you mean `eectl {meant}`?\n"
+    )
+
+
 def test_a_misspelt_option_and_a_misspelt_command(capsys):
     assert "hint: did you mean one of: '--input'" in told(capsys, "run", "hello.ee.yaml", "--inptu", "a=b")[1]
     assert "hint: did you mean 'submit'?" in told(capsys, "job", "sumbit")[1]
