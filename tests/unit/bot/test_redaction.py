@@ -174,3 +174,9 @@ def test_values_that_look_odd_do_not_keep_it_going(value):
     redacted = redactor.redact_text(value * 50)
 
     assert len(redacted) <= len(value * 50) * 14
+
+
+def test_a_short_value_in_base64_is_found_where_it_stands_alone():
+    redactor = Redactor([("PIN", "p4ss")])
+
+    assert redactor.redact_text("cDRzcw==, (cDRzcw), xcDRzcwx") == "[secret:PIN]==, ([secret:PIN]), xcDRzcwx"

@@ -105,7 +105,8 @@ nodes:
     activity: http
     with: {url: "https://a.example/", auth: {bearer: "secret:NOT_THERE"}}
     next: tell
-  tell: {activity: log, with: {text: "secret:NOT_THERE"}, next: keep}
+  tell: {activity: log, with: {text: "secret:NOT_THERE"}, next: ask}
+  ask: {activity: crm.ask, with: {token: "secret:NOT_THERE"}, next: keep}
   keep: {activity: noop, with: {output: "secret:TOKEN"}, next: done}
   done: {end: succeeded}
 """
@@ -113,10 +114,10 @@ TEST = """
 workflow: faked.ee.yaml
 tests:
   - name: nothing is looked up
-    stubs: {fetch: {output: {}}}
+    stubs: {fetch: {output: {}}, ask: {output: {}}}
     expect:
       outcome: succeeded
-      inputs: {fetch: {url: "https://a.example/", auth: {bearer: "secret:NOT_THERE"}}}
+      inputs: {fetch: {url: "https://a.example/", auth: {bearer: "secret:NOT_THERE"}}, ask: {token: "secret:NOT_THERE"}}
       outputs: {keep: "secret:TOKEN"}
 """
 
