@@ -72,7 +72,7 @@ class KeyringSecrets:
         threading.Thread(target=look, name="keyring", daemon=True).start()
         try:
             value = await answer
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a backend may raise anything
             # only its kind, and not chained: what a backend says may hold the value
             raise SecretError(
                 f"the keyring cannot be asked for {self._place(name)}: {type(error).__name__}"
