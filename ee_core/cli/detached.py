@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.output import say
+from ee_core.cli.place import DATA
 from ee_core.cli.site import Site, find_site
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def start_detached(folder: Path) -> int:
     site = _wait(process, folder)
     if site is not None:
         say(f"up: process {site.pid}, {site.url}, engine {site.engine}, log in {log}")
-        say("`eectl status` shows it, `eectl down` ends it")
+        of = "" if folder == DATA else f" --data {shlex.quote(str(folder))}"
+        say(f"`eectl status{of}` shows it, `eectl down{of}` ends it")
         return Exit.OK
     with log.open("rb") as file:
         file.seek(began)

@@ -12,12 +12,13 @@ import click
 from ee_core.cli.again import CommandLine
 from ee_core.cli.detached import start_detached
 from ee_core.cli.engine import despite_poison, say_resumed
+from ee_core.cli.exits import Exit
 from ee_core.cli.main import run_async
 from ee_core.cli.output import say
 from ee_core.cli.place import DATA, JOURNAL, ensure_folder
 from ee_core.cli.ports import choose_port, note_port
 from ee_core.cli.session import read_settings
-from ee_core.cli.site import announce, held
+from ee_core.cli.site import announce, find_site, held
 
 if TYPE_CHECKING:
     from ee_nats.server import ServerProcess
@@ -96,7 +97,11 @@ def up(
     folder find the server by themselves, on whatever port it is.
     """
     if detach and not detached:
-        return start_detached(ensure_folder(data))
+        code = start_detached(ensure_folder(data))
+        site = find_site(data) if code == Exit.OK else None
+        if site is not None and read_settings(context).broker.settings.get("servers") != site.url:
+            say(f"other commands find it by --server {site.url}")
+        return code
     from ee_core.errors import PluginNotFoundError
 
     try:

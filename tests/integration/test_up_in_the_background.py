@@ -49,3 +49,33 @@ def test_status_names_what_waits_for_a_person_and_the_answer(place):
 
     assert f"job {job} asks a person" in shown
     assert f"eectl job resolve {job} i1" in shown
+
+
+@pytest.mark.slow
+def test_commands_in_its_folder_find_the_server_which_keeps_its_port(place):
+    place.run("up", "--detach", "--port", "-1")
+    first = place.ask("status")["up"]["url"]
+    place.run("job", "list")
+    place.run("down")
+
+    place.run("up", "--detach")
+    try:
+        assert place.ask("status")["up"]["url"] == first
+        (row,) = place.ask("config", "show", "--origin", "--query", "[?key=='broker.servers']")
+        assert row == {"key": "broker.servers", "value": first, "origin": "`eectl up` of .ee"}
+    finally:
+        place.run("down")
+
+
+@pytest.mark.slow
+def test_a_site_in_another_folder_says_how_it_is_found(place):
+    up = place.start("elsewhere", "up", "--detach", "--data", "x y", "--port", "-1")
+    assert up.wait() == 0
+    try:
+        url = place.ask("status", "--data", "x y")["up"]["url"]
+
+        assert f"other commands find it by --server {url}\n" in up.text
+        assert "`eectl status --data 'x y'` shows it, `eectl down --data 'x y'` ends it\n" in up.text
+        place.run("job", "list", "--server", url)
+    finally:
+        place.run("down", "--data", "x y")
