@@ -215,7 +215,7 @@ async def test_the_usual_folder_may_be_absent_and_a_named_one_may_not(
         assert await empty.list() == []
     with pytest.raises(ConfigError, match="gone is no folder"):
         await ee_open_catalogue({"folder": "gone"}).__aenter__()
-    with pytest.raises(ConfigError, match="unknown key 'catalogue.foldr'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'catalogue\.foldr'"):
         ee_open_catalogue({"foldr": "x"})
     with pytest.raises(ConfigError, match="must be a path, got 3"):
         ee_open_catalogue({"folder": 3})
