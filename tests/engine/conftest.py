@@ -924,6 +924,7 @@ class EngineLife:
             ),
             journal=_OpenedDisk(world, self.life),
             catalogue=world.catalogue,
+            secrets=world.secrets,
         )
 
     def _make_type(self, name: str) -> Script:
@@ -933,7 +934,6 @@ class EngineLife:
         """Stop it cleanly, if it runs."""
         self._stop.set()
         if self.life.is_running:
-            secrets=world.secrets,
             await self.life.main
 
     async def ended(self) -> BaseException | None:
