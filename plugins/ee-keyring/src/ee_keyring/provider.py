@@ -75,7 +75,8 @@ class KeyringSecrets:
         except Exception as error:  # noqa: BLE001 - a backend may raise anything
             # only its kind, and not chained: what a backend says may hold the value
             raise SecretError(
-                f"the keyring cannot be asked for {self._place(name)}: {type(error).__name__}"
+                f"the keyring cannot be asked for {self._place(name)}: {type(error).__name__};"
+                f" unlock it, or where a machine has none name the provider 'file' in secrets.providers"
             ) from None
         if value is not None and not isinstance(value, str):
             raise SecretError(f"the keyring holds no text as {self._place(name)}")
