@@ -233,7 +233,7 @@ class Jobs:
         if driver is not None:
             told = await driver.tell(fact)
             if told in _NEWS:
-                await self._check_current(driver.job)
+                await self._check_current(driver)
             return told
         if job in self.parked:
             raise self.parked[job]
@@ -247,7 +247,7 @@ class Jobs:
         async with self._recalling:
             return await self._tell_over(job, fact)
 
-    async def _check_current(self, job: Job) -> None:
+    async def _check_current(self, driver: Driver) -> None:
         """Make sure that what a job does not know was never recorded.
 
         An engine may have lost its partition without having heard of it. What it ignores because an attempt has ended
@@ -257,9 +257,13 @@ class Jobs:
         Raises:
             JournalConflictError: Another engine has gone on with the job.
         """
-        stored = 0
+        job, stored = driver.job, 0
         async for _ in self._journal.history(job.id):
             stored += 1
+        # only records that are surely ours may be counted: one that is under way could hide one of the other engine
+        await driver.settle()
+        if driver.parked is not None:
+            raise driver.parked
         if stored > job.next_index:
             raise JournalConflictError(
                 f"job {job.id} has {stored} records, {job.next_index} are known here: another engine drives it"

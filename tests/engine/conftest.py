@@ -155,6 +155,11 @@ class Disk(Gate):
             raise JournalUnavailableError("written, and nobody said so")
         return following
 
+    async def history(self, job: Any) -> AsyncIterator[bytes]:
+        await asyncio.sleep(self._world.disk.read_latency_s)
+        async for body in self.__getattr__("history")(job):
+            yield body
+
 
 class Wire:
     """The broker as one process sees it; `World.net` says how it fares."""
@@ -488,6 +493,7 @@ class Puppet:
 @dataclass
 class DiskFate:
     latency_s: float = 0.0
+    read_latency_s: float = 0.0  # before the records of a job
     full: bool = False  # nothing is written
     forgetful: bool = False  # it is written, and the writer is not told
     tries: list[tuple[bytes, ...]] = field(default_factory=list)  # bodies of each commit that was tried

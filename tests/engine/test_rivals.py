@@ -166,6 +166,35 @@ async def test_an_engine_that_lost_its_partition_acknowledges_nothing_that_it_do
 
 
 @virtual_time
+async def test_a_record_under_way_hides_none_of_the_other_engine(world, one):
+    async with world() as w:
+        job = await w.submit(one())
+        first = w.engine.engine
+        second = (await w.start()).engine
+        grant = BotGranted(at_us=w.env.now(), visit="only#1", bot="pc-1", ledger="l", fence=Fence(1, 1))
+        await second.jobs.tell(job, grant)
+        answer = ResponseReceived(
+            at_us=w.env.now(),
+            bot="pc-1",
+            visit="only#1",
+            attempt=1,
+            fence=Fence(1, 1),
+            kind=ResponseKind.FAILED,
+        )
+
+        w.disk.read_latency_s, w.disk.latency_s = 1.0, 3.0
+        answered = asyncio.ensure_future(first.jobs.tell(job, answer))
+        await asyncio.sleep(0.5)  # it knows no such attempt, and looks whether there is one
+        cancelled = asyncio.ensure_future(first.jobs.tell(job, CancelCommanded(at_us=w.env.now())))
+        told = await asyncio.gather(answered, cancelled, return_exceptions=True)
+
+        assert [type(each) for each in told] == [JournalConflictError] * 2
+        w.disk.read_latency_s = w.disk.latency_s = 0.0
+        await second.jobs.tell(job, replace(answer, kind=ResponseKind.SUCCEEDED))
+        await w.finished(job)
+
+
+@virtual_time
 async def test_an_engine_that_lost_its_partition_calls_no_job_of_the_other_one_finished(world, one):
     async with world() as w:
         first = w.engine.engine

@@ -30,8 +30,9 @@ pytestmark = pytest.mark.slow  # all of them together
 END = {"end": "succeeded"}
 SCAN = {"activity": "desk.scan", "next": "done"}
 RACE = {
-    "both": {"parallel": ["quick", "slow"]},
+    "both": {"parallel": ["quick", "later"]},
     "quick": {"activity": "desk.ask", "next": "enough"},
+    "later": {"activity": "delay", "with": {"for": "1s"}, "next": "slow"},
     "slow": {"activity": "desk.ask", "next": "second"},
     "second": {"activity": "desk.ask", "next": "seen"},
     "enough": {
