@@ -143,6 +143,7 @@ def bot():
         labels={"app": "sap", "site": "hh", "pool": "night"},
         stateless=False,
         highest=Fence(0, 0),
+        seen_s=0.0,
         until_s=0.0,
         leaving=False,
     )
