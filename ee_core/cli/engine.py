@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,10 +12,13 @@ from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.place import DATA, JOURNAL, ensure_folder, with_journal_path
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
+from ee_core.errors import EngineError
 
 if TYPE_CHECKING:
     from ee_core.config import Settings
     from ee_core.engine import Engine
+
+_NAMED: Final = 20  # jobs that go on
 
 despite_poison = click.option(
     "--despite-poison",
@@ -104,18 +107,23 @@ async def _run(settings: Settings, *, despite_poison: bool) -> int:
                 " use `eectl run`, or a broker such as nats"
             )
         say(f"engine {running.id} on broker {settings.broker.name!r}; Ctrl-C to stop")
-        say_resumed(running)
+        await say_resumed(running)
         with guarded(parts):
             await running.wait_stopped()
     return 0
 
 
-def say_resumed(running: Engine) -> None:
-    """Say which jobs go on, and where."""
-    for job in running.adopted:
-        driver = running.jobs.find(job)
-        if driver is not None:
-            say(f"resumed: job {job} ({driver.job.name}) at {', '.join(driver.job.live) or 'its end'}")
+async def say_resumed(running: Engine) -> None:
+    """Say which jobs go on, and where; of many, the first."""
+    for name in running.adopted[:_NAMED]:
+        try:
+            found = await running.jobs.find_job(name)
+        except EngineError:
+            continue  # parked, which is said below, or not to be read now
+        if found is not None:
+            say(f"resumed: job {name} ({found.name}) at {', '.join(found.live) or 'its end'}")
+    if len(running.adopted) > _NAMED:
+        say(f"resumed: {len(running.adopted) - _NAMED} more jobs; `eectl job list` shows them")
     for job, error in running.jobs.parked.items():
         say(f"parked: job {job}: {error}")
 

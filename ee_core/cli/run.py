@@ -149,8 +149,8 @@ async def _resume_or_start(
 
     if engine.adopted:
         for job in engine.adopted:
-            driver = engine.jobs.find(job)
-            where = ", ".join(driver.job.live) if driver is not None else ""
+            found = await engine.jobs.find_job(job)
+            where = ", ".join(found.live) if found is not None else ""
             say(f"resumed: job {job} at {where}; no new job is started")
         return engine.adopted[-1]
     inputs = parse_inputs(options["pairs"], options["input_file"], loaded.definition.workflow)

@@ -146,7 +146,7 @@ async def _up(
         announce(data, url=server.url, engine=engine.id, now_us=parts.env.now())
         say(f"engine       {engine.id}, journal in {data / JOURNAL}")
         say(f"bots         {', '.join(names) or 'none'}")
-        say_resumed(engine)
+        await say_resumed(engine)
         command = CommandLine.given(context)
         is_found = read_settings(context).broker.settings.get("servers") == server.url
         at = "" if is_found else f" --server {server.url}"

@@ -83,7 +83,8 @@ class EngineSettings(_Section):
     passivate_after_s: float = Field(
         default=300.0,
         gt=0,
-        description="Seconds without news after which a waiting job leaves memory; it comes back when something happens.",
+        description="Seconds without news after which a waiting job leaves memory; it comes back when something happens."
+        " At the start of an engine, jobs for which nothing is to be done within this time stay out of it.",
     )
     block_warn_s: float = Field(
         default=1.0,

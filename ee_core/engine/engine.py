@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ee_core.model.ids import BotId, JobId
     from ee_core.model.job import Job
     from ee_core.model.waits import WaitDelta
+    from ee_core.reactor.reactor import WaitingJob
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class Engine:
         self.jobs = Jobs(
             parts.journal,
             partition=PARTITION,
+            env=parts.env,
             workflows=self.workflows,
             make_driver=self._make_executor,
             adopted=self._arm_adopted,
@@ -162,7 +164,7 @@ class Engine:
     def _note_admission(self, job: JobId, is_held: bool) -> None:
         self.spawner.admission.note(job, is_held)
 
-    def _arm_adopted(self, job: Job, delta: WaitDelta) -> None:
+    def _arm_adopted(self, job: WaitingJob, delta: WaitDelta) -> None:
         self.reactor.reconcile(job, delta, adopted=True)
 
     async def _send_to_bot(self, subject: str, body: bytes) -> None:
@@ -256,7 +258,8 @@ class Engine:
             await self.fleet.started.wait()
             await self.reactor.wait_started()
             async with self._worker(), queries:
-                self.jobs.arm_adopted()
+                with self.fleet.forming():
+                    await self.jobs.arm_adopted()
                 services.append(tasks.create_task(self.spawner.run(), name="spawner"))
                 self._call_bots()
                 try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ee_core.contracts.hooks import BotView, VisitView
@@ -24,7 +25,7 @@ from ee_core.model.ids import BotId, Fence, JobId
 from ee_core.tasks import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 
     from ee_core.contracts.env import Env
     from ee_core.contracts.lock import LockProvider
@@ -104,6 +105,7 @@ class Fleet:
         )
         self._tasks: asyncio.TaskGroup | None = None
         self._match_due = False
+        self._is_forming = False
         self._on_worker: list[Callable[[], None]] = []
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -127,6 +129,16 @@ class Fleet:
         for seat in self._seats.values():
             if seat.is_free:
                 await self._leases.give_back(seat)
+
+    @contextmanager
+    def forming(self) -> Iterator[None]:
+        """Give no bot away inside: not all who wait for one are in line yet, nor is all known that bots work on."""
+        self._is_forming = True
+        try:
+            yield
+        finally:
+            self._is_forming = False
+        self._match_soon()
 
     # -- what the Reactor says -----------------------------------------------------------------------------
 
@@ -261,6 +273,8 @@ class Fleet:
 
     def _match(self) -> None:
         self._match_due = False
+        if self._is_forming:
+            return
         free = {seat.bot: seat for seat in self._seats.values() if seat.is_free and self._is_usable(seat)}
         while free:
             want = self._lines.first(lambda needs: any(self._admits(needs, seat) for seat in free.values()))

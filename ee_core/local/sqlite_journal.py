@@ -48,6 +48,10 @@ _Item_co = TypeVar("_Item_co", covariant=True)
 class _Pages(Protocol[_Item_co]):
     """Something that is read page by page."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing after the last page, so that nobody need ask for the next."""
+
     def next_page(self, database: sqlite3.Connection) -> Sequence[_Item_co]:
         """Return the next items, none at the end."""
 
@@ -205,7 +209,7 @@ class SqliteJournal:
         self._files = _identify(self._path)
 
     async def _iterate(self, pages: _Pages[_Item_co]) -> AsyncIterator[_Item_co]:
-        while page := await self._reading.run(pages.next_page):
+        while not pages.is_over and (page := await self._reading.run(pages.next_page)):
             for item in page:
                 self._reading.check_open()
                 yield item

@@ -45,6 +45,8 @@ _JOBS: Final = 1_000
 class CommitPages:
     """Reads the commits after a position, page by page, following the chain."""
 
+    is_over = False  # an empty page alone tells the end: there may be new ones by then
+
     def __init__(self, store_id: str, after: int) -> None:
         self._after = after
         self._last = 0  # id of the last record read
@@ -127,6 +129,7 @@ class HistoryPages:
     """Reads the records of one job, page by page."""
 
     def __init__(self, job: JobId) -> None:
+        self.is_over = False
         self._job = job
         self._number: int | None = None
         self._least = 0  # how many there are at least
@@ -163,6 +166,8 @@ class HistoryPages:
                     raise
                 break
             self._id, self._read = id_, self._read + 1
+        # most jobs fit into one page, and another way to the thread and back takes longer than reading it
+        self.is_over = len(page) < _RECORDS and len(page) == len(rows) and self._read >= self._least
         return page
 
     def _find_job(self, database: sqlite3.Connection) -> bool:
@@ -188,6 +193,8 @@ class HistoryPages:
 
 class OpenJobPages:
     """Reads the ids of jobs that are not over, oldest first, page by page."""
+
+    is_over = False
 
     def __init__(self) -> None:
         self._number = 0

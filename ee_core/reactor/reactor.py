@@ -36,13 +36,24 @@ if TYPE_CHECKING:
     from ee_core.messages.subjects import Subjects
     from ee_core.model.facts import AnyFact
     from ee_core.model.ids import JobId
-    from ee_core.model.job import Job
     from ee_core.model.waits import Wait, WaitDelta, WaitKey
     from ee_core.reactor.inhouse import FindActivity
     from ee_core.reactor.outbox import AddHeaders
     from ee_core.reactor.responses import TellAnyJob
 
 _log = logging.getLogger(__name__)
+
+
+class WaitingJob(Protocol):
+    """A job as far as its waits are armed; its state may not be in memory."""
+
+    @property
+    def id(self) -> JobId:
+        """Whose waits they are."""
+
+    @property
+    def priority(self) -> int:
+        """Its place among those who wait for a bot."""
 
 
 class OnWait(Protocol):
@@ -145,7 +156,7 @@ class Reactor:
         """Return when waits may be armed."""
         await self._inhouse.started.wait()
 
-    def reconcile(self, job: Job, delta: WaitDelta, *, adopted: bool = False) -> None:
+    def reconcile(self, job: WaitingJob, delta: WaitDelta, *, adopted: bool = False) -> None:
         """Bring what is armed for a job in line with what changed; never waits."""
         armed = self._armed.setdefault(job.id, {})
         for wait in delta.added:
@@ -160,6 +171,10 @@ class Reactor:
                 self._surroundings.on_wait(job.id, gone, armed=False, reason="over")
         if not armed:
             del self._armed[job.id]
+
+    def waits_of(self, job: JobId) -> tuple[Wait, ...]:
+        """Return what is armed of a job: what it waits for, also when it is not in memory."""
+        return tuple(self._armed.get(job, {}).values())
 
     def forsake(self, job: JobId) -> None:
         """Drop what is armed of a job that is driven no further.
@@ -220,7 +235,7 @@ class Reactor:
 
     # -- one kind of wait each -----------------------------------------------------------------------------------
 
-    def _arm(self, job: Job, wait: Wait, *, adopted: bool) -> None:
+    def _arm(self, job: WaitingJob, wait: Wait, *, adopted: bool) -> None:
         match wait:
             case LeaseWait():
                 self._arm_lease(job, wait)
@@ -231,8 +246,7 @@ class Reactor:
                 if wait.bot is not None:
                     self.fleet.occupy(job.id, wait)
             case TimerWait():
-                failed = job.visits[wait.visit].attempts[-1]
-                self._set_timer(job.id, wait.key, wait.due_us, since_us=failed.assigned_us)
+                self._set_timer(job.id, wait.key, wait.due_us, since_us=wait.since_us)
             case DrainWait():
                 self._drains.arm(job.id, wait)
                 self.fleet.drain(job.id, wait)
@@ -241,11 +255,10 @@ class Reactor:
             case OperatorWait():
                 pass  # its producer is a person; `ee_on_incident` has told of it
 
-    def _arm_lease(self, job: Job, wait: LeaseWait) -> None:
+    def _arm_lease(self, job: WaitingJob, wait: LeaseWait) -> None:
         self.fleet.want(job.id, job.priority, wait)
         if wait.deadline_us is not None:
-            asked_us = job.visits[wait.visit].asked_us
-            self._set_timer(job.id, wait.key, wait.deadline_us, since_us=asked_us)
+            self._set_timer(job.id, wait.key, wait.deadline_us, since_us=wait.asked_us)
 
     def _drop(self, job: JobId, wait: Wait) -> None:
         match wait:

@@ -31,7 +31,7 @@ from ee_core.simulation.retelling import change
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-    from ee_core.model.waits import Wait, WaitKey
+    from ee_core.model.waits import Wait
     from ee_core.simulation.carrying_out import Run
     from ee_core.simulation.rehearsal_cast import Rehearsal
     from ee_core.simulation.rehearsal_places import Kind, Place
@@ -247,22 +247,20 @@ def _rests(world: World) -> bool:
     if is_busy or not all(bot.is_running for bot in world.bots.values()):
         return False
     return all(
-        bool(waits) and all(isinstance(wait, OperatorWait) for wait in waits.values())
-        for waits in _waits(world)
+        bool(waits) and all(isinstance(wait, OperatorWait) for wait in waits) for waits in _waits(world)
     )
 
 
 def _misses_bot(world: World) -> bool:
     """Say whether a job waits for a bot that is not known: it may come, or there may be none."""
-    return any(getattr(wait, "no_bot", False) for waits in _waits(world) for wait in waits.values())
+    return any(getattr(wait, "no_bot", False) for waits in _waits(world) for wait in waits)
 
 
-def _waits(world: World) -> Iterator[Mapping[WaitKey, Wait]]:
-    """Yield what each open job waits for; nothing where no engine has it in memory."""
+def _waits(world: World) -> Iterator[tuple[Wait, ...]]:
+    """Yield what each open job waits for, in memory or not; nothing where no engine has armed it."""
     engine = world.engine.engine
     for job in world.open_jobs:
-        driver = None if engine is None else engine.jobs.find(JobId(job))
-        yield {} if driver is None else driver.job.waits
+        yield () if engine is None else engine.reactor.waits_of(JobId(job))
 
 
 # -- verdicts ------------------------------------------------------------------------------------------------------

@@ -212,4 +212,6 @@ class World:
         engine = self.engine.engine if self.engines else None
         if engine is None:
             return []
-        return sorted({key.partition(":")[0] for driver in engine.jobs for key in driver.job.waits})
+        kept = {key for driver in engine.jobs for key in driver.job.waits}
+        armed = {key for waits in engine.reactor._armed.values() for key in waits}  # of resting jobs, too
+        return sorted({key.partition(":")[0] for key in kept | armed})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
 from ee_core.errors import (
@@ -21,20 +23,26 @@ from ee_core.model.facts import ResponseReceived
 from ee_core.model.job import Job, JobStatus
 from ee_core.model.record import decode_record
 from ee_core.model.waits import WaitDelta
+from ee_core.spawner.resting import Resting, may_rest
 from ee_core.tasks import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
+    from ee_core.contracts.env import Env
     from ee_core.contracts.journal import JobSummary, Journal
     from ee_core.model.compiled import CompiledWorkflow
     from ee_core.model.events import Record
     from ee_core.model.facts import AnyFact
     from ee_core.model.ids import JobId
+    from ee_core.model.waits import Wait
+    from ee_core.spawner.resting import WaitingJob
     from ee_core.workflows import Workflows
 
 _log = logging.getLogger(__name__)
 _RECALL_REPEAT_S = 1.0
+_ADOPT_AT_ONCE = 64  # jobs that are read side by side at the start; all are in memory
+_ARM_AT_ONCE = 256  # jobs; then other tasks have their turn
 # What is ignored for one of these may be news of a record that another engine wrote; all other reasons stay true.
 _NEWS = (Ignored("unknown_attempt"), Ignored("incident_closed"), Ignored("choice_not_offered"))
 
@@ -61,7 +69,7 @@ class MakeDriver(Protocol):
 class Adopted(Protocol):
     """Arms all waits of a job that was read from the journal."""
 
-    def __call__(self, job: Job, delta: WaitDelta) -> None: ...
+    def __call__(self, job: WaitingJob, delta: WaitDelta) -> None: ...
 
 
 class Forsaken(Protocol):
@@ -82,6 +90,7 @@ class Jobs:
         journal: Journal,
         *,
         partition: int,
+        env: Env,
         workflows: Workflows,
         make_driver: MakeDriver,
         adopted: Adopted,
@@ -91,6 +100,7 @@ class Jobs:
         self.parked: dict[JobId, EngineError] = {}
         self._journal = journal
         self._partition = partition
+        self._env = env
         self._workflows = workflows
         self._make_driver = make_driver
         self._adopted = adopted
@@ -98,6 +108,7 @@ class Jobs:
         self._passivate_after_s = passivate_after_s
         self._drivers: dict[JobId, Driver] = {}
         self._resting: set[JobId] = set()  # open, and not in memory: their waits are armed all the same
+        self._unarmed: deque[tuple[WaitingJob, tuple[Wait, ...]]] = deque()  # adopted, oldest first
         self._recalling = asyncio.Lock()  # a job that is not in memory is read by one at a time
         self.started = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -144,6 +155,8 @@ class Jobs:
     async def adopt(self) -> list[JobId]:
         """Read the open jobs of the partition; call it once, before `run`.
 
+        A job for which nothing is to be done now is not kept in memory, only what it waits for.
+
         Returns:
             The jobs that go on, oldest first. One whose records cannot be read is parked and named in the log.
 
@@ -153,37 +166,77 @@ class Jobs:
             NewerVersionError: A newer EE wrote here; nothing may be driven by this one.
         """
         adopted = []
-        async for job_id in self._journal.open_jobs(self._partition):
-            try:
-                job = await self.recall(job_id)
-            except (NewerVersionError, JournalUnavailableError):
-                raise  # no job's fault: parked for it, the job would hang until the next start
-            except EngineError as error:
-                if isinstance(error, JournalCorruptError) and not error.job:
-                    raise
-                self.parked[job_id] = error
-                _log.error(
-                    "job %s is parked: %s", job_id, error, extra={"action": "job_parked", "job": job_id}
-                )
-                continue
-            if job is not None and job.is_open:
-                self._drivers[job_id] = self._make_driver(job)
-                adopted.append(job_id)
+        rest_until_us = self._env.now() + round(self._passivate_after_s * 1e6)
+        async with aclosing(self._read_open()) as reading:
+            async for job_id, job in reading:
+                if isinstance(job, EngineError):
+                    self._refuse(job_id, job)
+                elif job is not None and job.is_open:
+                    adopted.append(job_id)
+                    self._take_up(job, rests=may_rest(job, rest_until_us))
         return adopted
 
-    def arm_adopted(self) -> None:
-        """Arm the waits of all jobs that were adopted."""
-        for driver in self:
+    async def _read_open(self) -> AsyncGenerator[tuple[JobId, Job | EngineError | None], None]:
+        """Yield the open jobs, or why one cannot be read, oldest first; some are read side by side."""
+        ids: list[JobId] = []
+        async for job_id in self._journal.open_jobs(self._partition):
+            ids.append(job_id)
+            if len(ids) == _ADOPT_AT_ONCE:
+                for job in await self._read_all(ids):
+                    yield job
+                ids = []
+        for job in await self._read_all(ids):
+            yield job
+
+    async def _read_all(self, ids: list[JobId]) -> list[tuple[JobId, Job | EngineError | None]]:
+        async def read(job_id: JobId) -> Job | EngineError | None:
             try:
-                self._adopted(driver.job, WaitDelta(tuple(driver.job.waits.values())))
+                return await self.recall(job_id)
+            except EngineError as error:
+                return error
+
+        async with asyncio.TaskGroup() as tasks:
+            reading = [(job_id, tasks.create_task(read(job_id), name=f"adopt-{job_id}")) for job_id in ids]
+        return [(job_id, task.result()) for job_id, task in reading]
+
+    def _refuse(self, job_id: JobId, error: EngineError) -> None:
+        """Park an adopted job that cannot be read, unless that is no fault of its own."""
+        if isinstance(error, NewerVersionError | JournalUnavailableError):
+            raise error  # parked for it, the job would hang until the next start
+        if isinstance(error, JournalCorruptError) and not error.job:
+            raise error
+        self.parked[job_id] = error
+        _log.error("job %s is parked: %s", job_id, error, extra={"action": "job_parked", "job": job_id})
+
+    def _take_up(self, job: Job, *, rests: bool) -> None:
+        waits = tuple(job.waits.values())
+        if rests:
+            self._resting.add(job.id)
+            self._unarmed.append((Resting(job.id, job.priority), waits))
+        else:
+            self._drivers[job.id] = self._make_driver(job)
+            self._unarmed.append((job, waits))
+
+    async def arm_adopted(self) -> None:
+        """Arm the waits of all jobs that were adopted; others have their turn meanwhile, and none of the jobs is told."""
+        armed = 0
+        while self._unarmed:
+            job, waits = self._unarmed.popleft()
+            try:
+                self._adopted(job, WaitDelta(waits))
             except Exception as error:  # noqa: BLE001 - what one job waits for may not keep an engine from starting
-                job = driver.job.id
-                _log.exception("job %s cannot be armed", job, extra={"action": "arm_failed", "job": job})
-                del self._drivers[job]
-                self.parked[job] = EngineError(
-                    f"what job {job} waits for cannot be armed: {error!r}; please report this"
+                _log.exception(
+                    "job %s cannot be armed", job.id, extra={"action": "arm_failed", "job": job.id}
                 )
-                self._forsaken(job)
+                self._drivers.pop(job.id, None)
+                self._resting.discard(job.id)
+                self.parked[job.id] = EngineError(
+                    f"what job {job.id} waits for cannot be armed: {error!r}; please report this"
+                )
+                self._forsaken(job.id)
+            armed += 1
+            if armed % _ARM_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def add(self, job: Job) -> Driver:
         """Drive a new job from now on.
@@ -270,7 +323,8 @@ class Jobs:
             )
 
     async def _wake(self, job_id: JobId) -> Driver | None:
-        """Bring a resting job back into memory; its waits are armed already."""
+        """Bring a resting job back into memory, once all are armed; its waits are armed already."""
+        await self.started.wait()
         async with self._recalling:
             if job_id in self._resting:
                 try:

@@ -829,6 +829,7 @@ class World:
     def _check_engine(self, engine: Any) -> None:
         """What is armed is what open jobs wait for, and of jobs that are over nothing is left anywhere."""
         jobs = {driver.job.id: driver.job for driver in engine.jobs}
+        jobs |= {job: self._recalled(engine, job) for job in engine.jobs._resting}
         assert {
             job for job, row in self.store.summaries.items() if row.open
         } <= jobs.keys() | engine.jobs.parked.keys()
@@ -855,6 +856,14 @@ class World:
             assert not len(reactor.requests), "requests are left"
             assert not reactor.requests._any
             assert not engine.spawner.admission._held
+
+    def _recalled(self, engine: Any, job: str) -> Job:
+        """Return a job that is not in memory as its engine would bring it back."""
+        records = self.records(job)
+        twin = Job.blank(job, engine.workflows._compiled[records[0].events[0].workflow])
+        for record in records:
+            apply(twin, record)
+        return twin
 
     def _check_job(self, job: Job) -> None:
         twin = Job.blank(job.id, job.workflow)

@@ -86,7 +86,7 @@ class Chaos:
         deadline = w.loop.time() + 3000
         while any(row.open for row in w.store.summaries.values()):
             assert w.loop.time() < deadline, {
-                job: (w.events(job)[-3:], [wait.key for wait in w.live(job).waits.values()])
+                job: (w.events(job)[-3:], w.engine.engine.reactor.waits_of(job))
                 for job, row in w.store.summaries.items()
                 if row.open
             }
@@ -94,15 +94,15 @@ class Chaos:
             await asyncio.sleep(5)
 
     async def answer(self) -> None:
-        for driver in list(self.w.engine.engine.jobs):
-            for incident in list(driver.job.incidents.values()):
+        jobs = self.w.engine.engine.jobs
+        for name in [*(driver.job.id for driver in jobs), *jobs._resting]:
+            job = await jobs.find_job(name)
+            for incident in list(job.incidents.values()):
                 choices = [choice.value for choice in incident.choices if choice.value != "fail"]
                 if incident.kind.value == "NoBot":
                     continue
                 try:
-                    await self.w.operate(
-                        driver.job.id, self.chance.choice(choices), incident.id, output="by hand"
-                    )
+                    await self.w.operate(name, self.chance.choice(choices), incident.id, output="by hand")
                 except EngineError:
                     continue  # it closed meanwhile
 
