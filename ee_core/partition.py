@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _REPEAT_S = (0.05, 0.2, 1.0, 5.0)  # the last one for ever
-_CONFIRM_S = 10.0  # without a commit, after which the journal is asked who writes
 
 
 class Partition:
@@ -36,13 +35,17 @@ class Partition:
     Args:
         journal: Open; this object is its only writer for `number`.
         on_lost: Called once when the partition was lost to another engine.
+        confirm_after_s: Without a commit, after which the journal is asked who writes.
     """
 
-    def __init__(self, journal: Journal, number: int, *, on_lost: Callable[[EngineError], None]) -> None:
+    def __init__(
+        self, journal: Journal, number: int, *, on_lost: Callable[[EngineError], None], confirm_after_s: float
+    ) -> None:
         self.number = number
         self.commits = 0
         self._journal = journal
         self._on_lost = on_lost
+        self._confirm_after_s = confirm_after_s
         self._head: PartitionHead | None = None
         self._waiting: deque[tuple[Sequence[Entry], asyncio.Future[int]]] = deque()
         self._wake = asyncio.Event()
@@ -105,7 +108,7 @@ class Partition:
         """Commit until cancelled; returns when the partition is lost."""
         while self._lost is None:
             try:
-                async with asyncio.timeout(_CONFIRM_S):
+                async with asyncio.timeout(self._confirm_after_s):
                     await self._wake.wait()
             except TimeoutError:
                 await self._confirm()

@@ -86,6 +86,12 @@ class EngineSettings(_Section):
         description="Seconds without news after which a waiting job leaves memory; it comes back when something happens."
         " At the start of an engine, jobs for which nothing is to be done within this time stay out of it.",
     )
+    confirm_after_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds without a write after which the engine asks the journal whether another engine writes"
+        " instead; if so, it ends.",
+    )
     block_warn_s: float = Field(
         default=1.0,
         gt=0,

@@ -82,7 +82,12 @@ class Engine:
         self._parts = parts
         self._broker = self.hooks.watch(parts.broker, parts.subjects)
         self._lost: asyncio.Future[EngineError] | None = None
-        self.partition = Partition(parts.journal, PARTITION, on_lost=self._partition_lost)
+        self.partition = Partition(
+            parts.journal,
+            PARTITION,
+            on_lost=self._partition_lost,
+            confirm_after_s=parts.settings.engine.confirm_after_s,
+        )
         self.fleet = self._make_fleet()
         self.reactor = self._make_reactor()
         self.workflows = Workflows(

@@ -443,7 +443,7 @@ class Stand:
         self.store = MemoryStore("store")
         self.journal = MemoryJournal(self.store)
         self.lost: list[EngineError] = []
-        self.partition = Partition(self.journal, 0, on_lost=self.lost.append)
+        self.partition = Partition(self.journal, 0, on_lost=self.lost.append, confirm_after_s=10)
 
     async def __aenter__(self):
         await self.journal.__aenter__()

@@ -67,6 +67,6 @@ def test_a_bot_of_ours_keeps_every_rule_and_its_lock_is_given_back(place, exampl
 
 
 def test_what_cannot_be_checked_is_said_before_anybody_is_asked(place):
-    place.run("bot", "check", "no body", code=3)
+    place.run("bot", "check", "no body", code=2)
     place.run("bot", "check", "nobody", "--restart", code=2)
     place.run("bot", "check", "nobody", "--broker", "memory", code=3)

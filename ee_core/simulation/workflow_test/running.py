@@ -251,7 +251,9 @@ async def _open_parts(
     loaded: LoadedWorkflow, env: VirtualEnv, observer: _Observer, stubs: Stubs, stack: AsyncExitStack
 ) -> Parts:
     return Parts(
-        settings=Settings.model_validate({"engine": {"passivate_after_s": _STAY_S}}),
+        settings=Settings.model_validate(
+            {"engine": {"passivate_after_s": _STAY_S, "confirm_after_s": _STAY_S}}
+        ),
         env=env,
         registry=StubbedRegistry(env, observer, loaded.workflow, stubs),
         policies=observer,
