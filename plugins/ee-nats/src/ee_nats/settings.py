@@ -136,5 +136,7 @@ def _read_servers(value: object) -> tuple[str, ...]:
         )
     for server in servers:
         if not isinstance(server, str) or not _URL.fullmatch(server):
-            raise ConfigError(f"nats setting broker.servers has {server!r}; use an address as {DEFAULT_SERVER!r}")
+            raise ConfigError(
+                f"nats setting broker.servers has {server!r}; use an address as {DEFAULT_SERVER!r}"
+            )
     return tuple(servers)
