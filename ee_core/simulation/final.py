@@ -146,7 +146,7 @@ def _leftovers(engine: Engine) -> Iterator[Leftover]:
         "requests": reactor.requests._armed,
         "in-house": reactor._inhouse._begun,
         "drains": reactor._drains._armed,
-        "held": [(job, "admission") for job in engine.spawner.admission._held],
+        "held": [(job, "admission") for job in sorted(engine.spawner.admission._held)],
     }
     for name, rows in tables.items():
         for job, key in rows:
