@@ -136,7 +136,7 @@ class Secrets:
 
     async def _ask(self, provider: str, name: str) -> str | None:
         # not `asyncio.timeout`, which waits for who does not let itself be cancelled
-        asking = asyncio.create_task(self._providers[provider].find(name), name=f"secret {name}")
+        asking = asyncio.create_task(_find(self._providers[provider], name), name=f"secret {name}")
         asking.add_done_callback(_forget)
         try:
             await asyncio.wait({asking}, timeout=self._timeout_s)
@@ -166,6 +166,11 @@ class AsWritten:
 
     async def resolve(self, value: Any, references: Sequence[Path]) -> Resolved:
         return Resolved(value, None)
+
+
+async def _find(provider: SecretProvider, name: str) -> str | None:
+    # called in the task: what a `find` that is no coroutine does ends there, where its text is not repeated
+    return await provider.find(name)
 
 
 def _read_name(value: Any, path: Path) -> str:

@@ -54,10 +54,14 @@ class FileSecrets:
         if not self._folder.is_dir():
             raise SecretError(f"there is no folder {self._folder}; see the setting secrets.file.folder")
         try:
-            if not path.resolve(strict=True).is_relative_to(self._folder.resolve(strict=True)):
+            target = path.resolve(strict=True)
+            if not target.is_relative_to(self._folder.resolve(strict=True)):
                 raise SecretError(f"{path} leads out of its folder; put the file itself there")
-            with path.open("rb") as file:
-                self._look_at_mode(name, os.fstat(file.fileno()).st_mode)
+            with open(target, "rb", opener=_open_at_once) as file:
+                mode = os.fstat(file.fileno()).st_mode
+                if not stat.S_ISREG(mode):
+                    raise SecretError(f"{path} is no ordinary file")
+                self._look_at_mode(name, mode)
                 body = file.read(_MAX_BYTES + 1)
         except FileNotFoundError:
             return None
@@ -74,6 +78,11 @@ class FileSecrets:
             self._folder / name,
             extra={"action": "secret_readable"},
         )
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for who writes into a pipe: a thread would wait for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _reason(error: Exception) -> str:

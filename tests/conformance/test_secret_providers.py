@@ -163,6 +163,14 @@ async def test_a_folder_that_is_not_there_and_what_is_no_file_are_errors(folder,
         await FileSecrets(folder).find("LARGE")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes in folders")
+async def test_a_pipe_is_refused_at_once(folder):
+    os.mkfifo(folder / "PIPE")
+
+    with pytest.raises(SecretError, match="PIPE is no ordinary file"):
+        await FileSecrets(folder).find("PIPE")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such modes there")
 async def test_a_file_that_every_user_may_read_is_told_once(folder, caplog):
     for name, mode in (("OPEN", 0o644), ("CLOSED", 0o640)):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 
 import pytest
 
@@ -135,6 +136,20 @@ async def test_a_provider_that_raises_ends_the_look_up_and_a_foreign_text_is_not
     assert behind.asked == []
     assert [record.action for record in caplog.records] == ["secret_unavailable"]
     assert "sesame" not in caplog.text
+
+
+@pytest.mark.parametrize("answer", ["sesame", ValueError("sesame")])
+async def test_a_provider_whose_find_is_no_coroutine_repeats_nothing(answer, caplog):
+    class Plain(Kept):
+        def find(self, name):
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    with pytest.raises(TransientActivityError, match=r"it raised (TypeError|ValueError)$") as caught:
+        await Secrets({"plain": Plain()}).find("KEY")
+
+    assert "sesame" not in "".join(traceback.format_exception(caught.value)) + caplog.text
 
 
 async def test_a_provider_that_answers_no_text_is_told():
