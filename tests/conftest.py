@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+# A shell has those it starts in the background ignore Ctrl-C and Ctrl-\, and whatever the tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell has those it starts in the background ignore Ctrl-C, and whatever the tests start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGQUIT") and signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def _print(page: dict[str, Any], site: Site | None, command: CommandLine, output
         [
             ("up", f"process {site.pid}, {site.url}" if site else ""),
             ("engine", engine["engine"]),
-            ("journal", f"{engine['commits']} commits, store {engine['store']}"),
+            ("journal", f"{engine['commits']} commits since the engine's start, store {engine['store']}"),
             ("bots", _count(row["state"] for row in page["bots"]) or "none; `eectl bot run FILE` starts one"),
             ("open jobs", f"{engine['open_jobs']}"),
         ]
