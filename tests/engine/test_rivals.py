@@ -137,22 +137,21 @@ async def test_a_bot_that_answered_the_claim_of_another_engine_is_not_assigned_a
         assert w.table.records()[0].lease > ours + 1
 
 
+async def begin(w, engine, job, kind):
+    """Let an engine give the job's only visit to a bot; return what that bot answers."""
+    fence = Fence(1, 1)
+    grant = BotGranted(at_us=w.env.now(), visit="only#1", bot="pc-1", ledger="l", fence=fence)
+    await engine.jobs.tell(job, grant)
+    return ResponseReceived(at_us=w.env.now(), bot="pc-1", visit="only#1", attempt=1, fence=fence, kind=kind)
+
+
 @virtual_time
 async def test_an_engine_that_lost_its_partition_acknowledges_nothing_that_it_does_not_know(world, one):
     async with world() as w:
         job = await w.submit(one())
         first = w.engine.engine
         second = (await w.start()).engine
-        grant = BotGranted(at_us=w.env.now(), visit="only#1", bot="pc-1", ledger="l", fence=Fence(1, 1))
-        await second.jobs.tell(job, grant)
-        answer = ResponseReceived(
-            at_us=w.env.now(),
-            bot="pc-1",
-            visit="only#1",
-            attempt=1,
-            fence=Fence(1, 1),
-            kind=ResponseKind.STOPPED,
-        )
+        answer = await begin(w, second, job, ResponseKind.STOPPED)
 
         # what it has not heard of is no news of an attempt, or of an incident, that never was
         operate = OperatorCommanded(at_us=w.env.now(), id="o1", incident="i1", choice=Choice.RETRY)
@@ -171,16 +170,7 @@ async def test_a_record_under_way_hides_none_of_the_other_engine(world, one):
         job = await w.submit(one())
         first = w.engine.engine
         second = (await w.start()).engine
-        grant = BotGranted(at_us=w.env.now(), visit="only#1", bot="pc-1", ledger="l", fence=Fence(1, 1))
-        await second.jobs.tell(job, grant)
-        answer = ResponseReceived(
-            at_us=w.env.now(),
-            bot="pc-1",
-            visit="only#1",
-            attempt=1,
-            fence=Fence(1, 1),
-            kind=ResponseKind.FAILED,
-        )
+        answer = await begin(w, second, job, ResponseKind.FAILED)
 
         w.disk.read_latency_s, w.disk.latency_s = 1.0, 3.0
         answered = asyncio.ensure_future(first.jobs.tell(job, answer))

@@ -7,8 +7,9 @@ import gzip
 import json
 import ssl
 import subprocess
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import anyio._backends._asyncio  # noqa: F401 - now: loaded in the middle of a test, pytest rewrites it, which Python 3.11 may refuse
@@ -161,32 +162,37 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
+Listener = TypeVar("Listener", Server, Proxy)
+
+
+@asynccontextmanager
+async def listening(made: Listener, certificate: Path | None = None) -> AsyncIterator[Listener]:
+    """Let a server or proxy listen on a free port; with a certificate it speaks TLS."""
+    context = None
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+    opened = await asyncio.start_server(made.handle, "127.0.0.1", 0, ssl=context)
+    made.port = opened.sockets[0].getsockname()[1]
+    async with opened:
+        yield made
+
+
 @pytest.fixture
 async def proxy() -> AsyncIterator[Proxy]:
-    made = Proxy()
-    listening = await asyncio.start_server(made.handle, "127.0.0.1", 0)
-    made.port = listening.sockets[0].getsockname()[1]
-    async with listening:
+    async with listening(Proxy()) as made:
         yield made
 
 
 @pytest.fixture
 async def tls_proxy(certificate: Path) -> AsyncIterator[Proxy]:
-    made = Proxy(scheme="https")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    listening = await asyncio.start_server(made.handle, "127.0.0.1", 0, ssl=context)
-    made.port = listening.sockets[0].getsockname()[1]
-    async with listening:
+    async with listening(Proxy(scheme="https"), certificate) as made:
         yield made
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    made = Server()
-    listening = await asyncio.start_server(made.handle, "127.0.0.1", 0)
-    made.port = listening.sockets[0].getsockname()[1]
-    async with listening:
+    async with listening(Server()) as made:
         yield made
 
 
@@ -215,12 +221,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def tls_server(certificate: Path) -> AsyncIterator[Server]:
-    made = Server(scheme="https")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    listening = await asyncio.start_server(made.handle, "127.0.0.1", 0, ssl=context)
-    made.port = listening.sockets[0].getsockname()[1]
-    async with listening:
+    async with listening(Server(scheme="https"), certificate) as made:
         yield made
 
 
