@@ -60,6 +60,7 @@ from ee_core.model.record import decode_record, unframe
 from ee_core.registry import Registry
 from ee_core.registry.listing import list_entries
 from ee_core.simulation import VirtualEnv
+from ee_core.workflows import Workflows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -1108,3 +1109,18 @@ END = {"end": "succeeded"}
 @pytest.fixture
 def end() -> dict[str, Any]:
     return END
+
+
+@pytest.fixture
+def tries(monkeypatch):
+    """Let the handling of each command of the owner `bad` crash; the ids of those that were tried are in the list."""
+    resolve, tried = Workflows.resolve, []
+
+    async def resolve_or_crash(self, command):
+        if command.owner == "bad":
+            tried.append(command.id)
+            raise ZeroDivisionError("planted")
+        return await resolve(self, command)
+
+    monkeypatch.setattr(Workflows, "resolve", resolve_or_crash)
+    return tried
