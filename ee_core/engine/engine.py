@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from ee_core.model.facts import AnyFact
     from ee_core.model.ids import BotId, JobId
     from ee_core.model.job import Job
-    from ee_core.model.waits import WaitDelta
-    from ee_core.reactor.reactor import WaitingJob
+    from ee_core.model.waits import WaitDelta, WaitingJob
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ stable while the wait is the same, so that arming twice is harmless and a change
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NewType
+from typing import Any, NewType, Protocol
 
-from ee_core.model.ids import BotId, Fence, IncidentId, NodeId, VisitId
+from ee_core.model.ids import BotId, Fence, IncidentId, JobId, NodeId, VisitId
 from ee_core.model.references import Path
 from ee_core.model.workflow import BotSelector, Timeouts
 
@@ -131,3 +131,15 @@ class WaitDelta:
 
     added: tuple[Wait, ...] = ()
     dropped: tuple[WaitKey, ...] = ()
+
+
+class WaitingJob(Protocol):
+    """A job as far as its waits are armed; its state may not be in memory."""
+
+    @property
+    def id(self) -> JobId:
+        """Whose waits they are."""
+
+    @property
+    def priority(self) -> int:
+        """Its place among those who wait for a bot."""

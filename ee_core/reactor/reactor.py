@@ -36,24 +36,12 @@ if TYPE_CHECKING:
     from ee_core.messages.subjects import Subjects
     from ee_core.model.facts import AnyFact
     from ee_core.model.ids import JobId
-    from ee_core.model.waits import Wait, WaitDelta, WaitKey
+    from ee_core.model.waits import Wait, WaitDelta, WaitingJob, WaitKey
     from ee_core.reactor.inhouse import FindActivity
     from ee_core.reactor.outbox import AddHeaders
     from ee_core.reactor.responses import TellAnyJob
 
 _log = logging.getLogger(__name__)
-
-
-class WaitingJob(Protocol):
-    """A job as far as its waits are armed; its state may not be in memory."""
-
-    @property
-    def id(self) -> JobId:
-        """Whose waits they are."""
-
-    @property
-    def priority(self) -> int:
-        """Its place among those who wait for a bot."""
 
 
 class OnWait(Protocol):

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from ee_core.model.events import Record
     from ee_core.model.facts import AnyFact
     from ee_core.model.ids import JobId
-    from ee_core.model.waits import Wait
-    from ee_core.spawner.resting import WaitingJob
+    from ee_core.model.waits import Wait, WaitingJob
     from ee_core.workflows import Workflows
 
 _log = logging.getLogger(__name__)

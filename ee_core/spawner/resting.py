@@ -7,7 +7,7 @@ some minutes later. Only what arms their waits is kept, until they are armed; th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ee_core.model.waits import AdmissionWait, DrainWait, LeaseWait, OperatorWait, ResponseWait, TimerWait
 
@@ -15,18 +15,6 @@ if TYPE_CHECKING:
     from ee_core.model.ids import JobId
     from ee_core.model.job import Job
     from ee_core.model.waits import Wait
-
-
-class WaitingJob(Protocol):
-    """What arms a job's waits, besides them."""
-
-    @property
-    def id(self) -> JobId:
-        """Whose waits they are."""
-
-    @property
-    def priority(self) -> int:
-        """Its place among those who wait for a bot."""
 
 
 @dataclass(frozen=True, slots=True)
