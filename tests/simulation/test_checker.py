@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from ee_core.model import events as ev
-from ee_core.model.ids import JobId
+from ee_core.model.ids import Fence, JobId, VisitId
 from ee_core.simulation import checker
 from ee_core.simulation import lines as ln
 from ee_core.simulation.checker import Invariant, check
@@ -91,6 +93,22 @@ def test_a_partition_that_ends_three_engines_waits_for_a_person(tale):
     tale.add(ln.EngineEnded, engine="engine-5", how="quarantined")
 
     assert check(tale.end(hours=2)) == []
+
+
+@pytest.mark.parametrize(("fence", "found"), [(Fence(1, 1), set()), (None, {Invariant.SILENT})])
+def test_only_a_word_under_the_fence_of_the_attempt_is_a_sign_of_life(tale, fence, found):
+    tale.execute("slow", "post")
+    about = tale.assign("slow", 1, "ada")
+    tale.request(about, "ada")
+    tale.begin(about, bot="ada")
+    for seen in (about["fence"], fence or about["fence"]):
+        word = about | {"fence": seen}
+        tale.say("ada", "heartbeat", word)
+        tale.add(ln.ResponseSettled, engine="engine-1", bot="ada", kind="heartbeat", **word)
+        tale.wait(10)
+    tale.record("slow", ev.AttemptQuestioned(VisitId("work#1"), 1, "heartbeat"))
+
+    assert {violation.invariant for violation in check(tale.end())} & {Invariant.SILENT} == found
 
 
 def test_waits_that_the_oracle_does_not_know_are_refused(good, monkeypatch):

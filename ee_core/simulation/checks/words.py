@@ -235,9 +235,9 @@ def check_silence(reading: Reading) -> Iterator[Violation]:
     signs: dict[tuple[str, AttemptKey], list[int]] = defaultdict(list)  # by engine; when it took them
     asked: dict[AttemptKey, int] = {}  # since when the bot's ledger is asked
     for line in reading.lines:
-        if isinstance(line, ln.ResponseSettled) and line.visit is not None and line.attempt is not None:
-            if line.kind in {"accepted", "heartbeat"}:
-                signs[line.engine, (line.job, line.visit, line.attempt)].append(line.at_us)
+        if isinstance(line, ln.ResponseSettled):
+            if (attempt := _sign_of(reading, line)) is not None:
+                signs[line.engine, attempt.key].append(line.at_us)
         elif isinstance(line, ln.Committed):
             for record in line.records:
                 for event in record.events:
@@ -250,6 +250,15 @@ def check_silence(reading: Reading) -> Iterator[Violation]:
                         text = f"{event.visit}/{event.attempt} is given up for silence, and its bot was heard"
                         yield Violation(Invariant.SILENT, line.at_us, text, record.job)
                     asked[key] = line.at_us
+
+
+def _sign_of(reading: Reading, word: ln.ResponseSettled) -> Attempt | None:
+    """Return the attempt of which a bot gives a sign of life; a word under a foreign fence is none."""
+    attempt = reading.find_attempt(word.job, word.visit, word.attempt)
+    if attempt is None or word.kind not in {"accepted", "heartbeat"}:
+        return None
+    ours = word.fence == attempt.assigned.fence and attempt.assigned.bot in {None, word.bot}
+    return attempt if ours else None
 
 
 def _was_heard(
