@@ -1,7 +1,8 @@
 """Fixtures of all tests of the core.
 
 Keep this short: a fixture belongs into the conftest nearest to its users.
-Shared test helpers live in `ee_core.testing`; test folders are not packages.
+Test folders are not packages, so test modules cannot import each other: what several use stands in `tests/shared`, which
+is on the path, or in `ee_core.testing`, if authors of plugins want it too.
 """
 
 from __future__ import annotations

@@ -1,32 +1,18 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
 
 from ee_core.model.compiled import compile_workflow
 from ee_core.model.references import MAX_NAME, find_part, find_references, name_of, replace_parts, to_text
 from ee_core.model.template import parse
 from ee_core.model.workflow import from_content
+from name_program import Name
 
 CONTENT = b"""{"name": "w", "start": "a", "nodes": [
   {"id": "a", "kind": "activity", "activity": {"type": "t", "input": {"x": "${x}", "k": ["secret:KEY"]}}},
   {"id": "b", "kind": "activity", "activity": {"type": "t", "input": {"k": "secret:OTHER"}}},
   {"id": "c", "kind": "activity", "activity": {"type": "t"}},
   {"id": "d", "kind": "end"}]}"""
-
-
-@dataclass(frozen=True)
-class Name:
-    source: str
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        return (self.source,)
-
-    def evaluate(self, scope: Any) -> Any:
-        return scope[self.source]
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from ee_core.errors import TemplateError, WorkflowError
 from ee_core.model.template import parse
-
-
-@dataclass(frozen=True)
-class Name:
-    """A program that reads the one name it is made of."""
-
-    source: str
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        return (self.source,)
-
-    def evaluate(self, scope: Any) -> Any:
-        return scope[self.source]
+from name_program import Name
 
 
 def render(value: Any, **scope: Any) -> Any:
