@@ -70,8 +70,11 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
             job = str(reply.job)
             output.record({"job": job, "status": reply.status}, lambda: put(job), names=[job])
             if reply.status != "accepted":
-                say(f"job {reply.job}: {reply.status}")
+                say(f"job {job}: {reply.status}")
             if options["watch"]:
+            if reply.status == "cancelled":  # it waits for nothing, so there is nothing to watch
+                say(f"job {job} was cancelled before it came, and never runs; submit it with another id")
+                return Exit.JOB_CANCELLED
                 return await _follow(client, job, options, output)
         return Exit.OK
 
@@ -97,12 +100,21 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
 @server_options
 @output_options
 @click.pass_context
+@click.option(
+    "--all",
+    "tombstones",
+    is_flag=True,
+    default=False,
+    help="Also the ids that a cancel keeps, so that no job of that id begins.",
+)
 def list_jobs(context: click.Context, /, output: Output, **options: Any) -> int:
     """List jobs, newest first; finished ones too."""
     from ee_core.messages.jobs import QueryJobs
 
     wanted = {
-        name: options[name] for name in ("status", "outcome", "workflow", "owner", "limit") if options[name]
+        name: options[name]
+        for name in ("status", "outcome", "workflow", "owner", "limit", "tombstones")
+        if options[name]
     }
     if options["labels"]:
         wanted["labels"] = _pairs(options["labels"], "label")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -105,7 +106,8 @@ class Queries:
                 shown = await (self._job(job) if past is None else self._past(job, past))
                 return shown if self._limit is None else _shorten(shown, self._limit)
             case "list":
-                return await self._list(_filter(question.filter))
+                tombstones = question.filter.get("tombstones", False) is True
+                return await self._list(_filter(question.filter), tombstones=tombstones)
             case "history":
                 return [_record(record) async for record in self._history(_job_of(question), question.after)]
             case "bots":
@@ -199,15 +201,27 @@ class Queries:
         nothing: dict[str, Any] = {"ended_by": "", "error": None, "reason": "", "warnings": 0, "inputs": {}}
         return nothing | self._row(row) | {"hash": row.hash, "visits": [], "incidents": [], "waits": []}
 
-    async def _list(self, wanted: JobFilter) -> list[dict[str, Any]]:
+    async def _list(self, wanted: JobFilter, *, tombstones: bool) -> list[dict[str, Any]]:
         parked = self._jobs.parked
         if wanted.status != _PARKED:
-            rows = await self._journal.list_jobs(wanted)
+            rows = await self._list_rows(wanted, tombstones=tombstones)
             return [self._row(row) for row in rows if not wanted.status or row.job not in parked]
         found = [await self._journal.find_job(job) for job in parked]
         named = [row for row in found if row is not None and _fits(row, wanted)]
         named.sort(key=lambda row: (row.accepted_us, row.job), reverse=True)
         return [self._row(row) for row in named[: wanted.limit]]
+
+    async def _list_rows(self, wanted: JobFilter, *, tombstones: bool) -> list[JobSummary]:
+        """Return rows of the index, as many as are wanted and there are."""
+        rows: list[JobSummary] = []
+        page = wanted
+        while True:
+            found = await self._journal.list_jobs(page)
+            # who looks for jobs does not look for ids that a cancel keeps for jobs that never came; they have no content
+            rows += [row for row in found if tombstones or row.hash]
+            if len(found) < wanted.limit or len(rows) >= wanted.limit:
+                return rows[: wanted.limit]
+            page = replace(wanted, before_us=found[-1].accepted_us, before_job=found[-1].job)
 
     def _row(self, row: JobSummary) -> dict[str, Any]:
         """Show a row of the index; a parked job says why, and that nobody drives it."""
@@ -263,7 +277,7 @@ def _job_of(question: QueryJobs) -> JobId:
 
 
 def _filter(wanted: dict[str, Any]) -> JobFilter:
-    known = {"status", "outcome", "workflow", "owner", "labels", "limit", "before"}
+    known = {"status", "outcome", "workflow", "owner", "labels", "limit", "before", "tombstones"}
     for name in wanted:
         if name not in known:
             raise InputError(f"jobs cannot be filtered by {name!r}; use one of {', '.join(sorted(known))}")

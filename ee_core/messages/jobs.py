@@ -73,7 +73,7 @@ class QueryJobs(Message):
     job: Token | None = None  # with job and history
     filter: dict[
         str, Any
-    ] = {}  # with list: status, outcome, workflow, owner, labels, limit, before; with prune: before, forget, trial
+    ] = {}  # with list: status, outcome, workflow, owner, labels, limit, before, tombstones; with prune: before, forget, trial
     at_record: Count | None = None  # with job: as it was after the record of this index; none: as it is
     at: Instant | None = None  # with job: as it was at this instant; none: as it is
     after: int = -1  # with history: records with a higher index, as many as fit one answer

@@ -471,3 +471,19 @@ async def test_a_list_larger_than_the_broker_takes_is_refused_in_words(world, fl
         with pytest.raises(InputError, match="bytes"):
             await w.ask("list")
         assert len(await w.ask("list", filter={"limit": 5})) == 5
+
+
+@virtual_time
+async def test_a_list_leaves_out_ids_that_only_a_cancel_knows_and_is_as_long_as_wanted(
+    world, flow, work, end
+):
+    async with world() as w:
+        for n in range(3):
+            await w.submit(flow(only=work(kind="fetch"), end=end), f"j{n}")
+            await w.cancel(f"typo-{n}")
+
+        assert [row["job"] for row in await w.ask("list", filter={"limit": 2})] == ["j2", "j1"]
+        assert {row["job"] for row in await w.ask("list")} == {"j0", "j1", "j2"}
+        everything = await w.ask("list", filter={"tombstones": True})
+        assert {row["job"] for row in everything if not row["workflow"]} == {"typo-0", "typo-1", "typo-2"}
+        assert len(everything) == 6

@@ -82,6 +82,9 @@ def test_jobs_compete_for_bots_and_a_cancelled_one_frees_its_bot(place, workflow
     place.run("job", "cancel", long)
     place.run("job", "cancel", others[0], code=10)
     place.run("job", "cancel", "j-typo", code=4)
+    assert "j-typo" not in {row["job"] for row in place.ask("job", "list")}
+    assert "j-typo" in {row["job"] for row in place.ask("job", "list", "--all")}
+    place.run("job", "submit", workflow, "-i", "file=x", "--id", "j-typo", code=6)
     for job, code in ((others[0], 10), (long, 10), ("j-typo", 4), ("j-never", 4)):
         place.run("job", "resolve", job, "i1", "retry", code=code)
     events = [e["e"] for r in place.ask("job", "history", long) for e in r["events"]]
