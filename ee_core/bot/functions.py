@@ -19,6 +19,7 @@ from typing_extensions import TypedDict  # pydantic takes the one of `typing` fr
 from ee_core.bot.context import Context
 from ee_core.bot.threads import call_in_thread
 from ee_core.contracts.activity import ActivityContext
+from ee_core.contracts.inputs import describe_faults
 from ee_core.errors import ActivityError, PermanentActivityError, PluginContractError
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from ee_core.contracts.activity import ActivityTraits
 
 _NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-_MAX_FAULTS: Final = 5  # named in one message
 
 
 class FunctionActivity:
@@ -87,7 +87,7 @@ class _Signature:
             arguments = dict(self.inputs.validate_python({} if value is None else value))
         except ValidationError as error:
             raise PermanentActivityError(
-                f"the input of {self.name!r} does not fit: {_describe(error)}", code="bad_input"
+                f"the input of {self.name!r} does not fit: {describe_faults(error)}", code="bad_input"
             ) from error
         return arguments | dict.fromkeys(self.context_names, context)
 
@@ -153,14 +153,3 @@ def _output_schema(hint: Any) -> Mapping[str, Any] | None:
         return TypeAdapter(hint).json_schema(mode="serialization")
     except PydanticUserError:
         return None  # it may still be convertible when it is there
-
-
-def _describe(error: ValidationError) -> str:
-    faults = error.errors(include_url=False, include_input=False, include_context=False)
-    parts = [
-        f"{'.'.join(map(str, item['loc'])) or 'input'}: {item['msg'].lower()}"
-        for item in faults[:_MAX_FAULTS]
-    ]
-    if len(faults) > _MAX_FAULTS:
-        parts.append(f"and {len(faults) - _MAX_FAULTS} more")
-    return "; ".join(parts)

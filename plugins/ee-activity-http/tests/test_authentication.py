@@ -7,8 +7,9 @@ import json
 from urllib.parse import quote
 
 import pytest
-from ee_activity_http.request import HttpInput, parse_input
+from ee_activity_http.request import HttpInput
 
+from ee_core.contracts.inputs import read_input
 from ee_core.definitions.fitting import find_misfits
 from ee_core.errors import PermanentActivityError
 
@@ -60,7 +61,7 @@ async def test_it_follows_a_redirect_to_the_same_place_and_to_no_other(server, f
 )
 def test_what_cannot_be_sent_is_refused_without_being_repeated(auth) -> None:
     with pytest.raises(PermanentActivityError) as caught:
-        parse_input({"url": URL, "auth": auth})
+        read_input(HttpInput, {"url": URL, "auth": auth})
 
     assert caught.value.error_code == "bad_input"
     assert caught.value.text.startswith("auth")
@@ -69,12 +70,12 @@ def test_what_cannot_be_sent_is_refused_without_being_repeated(auth) -> None:
 
 def test_it_is_not_given_together_with_a_header_of_that_name() -> None:
     with pytest.raises(PermanentActivityError, match="auth is the header Authorization; give it once"):
-        parse_input({"url": URL, "auth": {"bearer": "x"}, "headers": {"authorization": "y"}})
+        read_input(HttpInput, {"url": URL, "auth": {"bearer": "x"}, "headers": {"authorization": "y"}})
 
 
 def test_an_input_shows_no_password() -> None:
     made = [
-        parse_input({"url": URL, "auth": auth})
+        read_input(HttpInput, {"url": URL, "auth": auth})
         for auth in ({"bearer": "canary"}, {"basic": {"user": "u", "password": "canary"}})
     ]
 

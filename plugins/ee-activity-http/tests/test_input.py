@@ -5,8 +5,9 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from ee_activity_http.request import HttpInput, parse_input
+from ee_activity_http.request import HttpInput
 
+from ee_core.contracts.inputs import read_input
 from ee_core.definitions.fitting import find_misfits
 from ee_core.errors import PermanentActivityError
 
@@ -83,7 +84,7 @@ async def test_text_and_json_have_the_media_type_that_is_said(server, fetch, bod
 @pytest.mark.parametrize("value", [{"text": "\ud800"}, {"json": "\ud800"}, {"json": float("nan")}])
 def test_a_body_that_cannot_be_written_is_the_authors_fault(value) -> None:
     with pytest.raises(PermanentActivityError) as caught:
-        parse_input({"url": URL, **value})
+        read_input(HttpInput, {"url": URL, **value})
     assert caught.value.error_code == "bad_input"
 
 
@@ -166,7 +167,7 @@ BAD = [
 @pytest.mark.parametrize("value", GOOD)
 def test_what_the_schema_takes_the_activity_takes(make_activity, value) -> None:
     assert find_misfits({"url": URL, **value}, make_activity().input_schema) == []
-    parse_input({"url": URL, **value})
+    read_input(HttpInput, {"url": URL, **value})
 
 
 @pytest.mark.parametrize("value", BAD)

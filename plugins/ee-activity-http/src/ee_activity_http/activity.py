@@ -17,9 +17,10 @@ from ee_activity_http.authentication import HEADER
 from ee_activity_http.egress import new_egress
 from ee_activity_http.exchange import Outlet, Progress, exchange
 from ee_activity_http.expectation import is_success
-from ee_activity_http.request import HttpInput, is_idempotent_as_written, parse_input
+from ee_activity_http.request import HttpInput, is_idempotent_as_written
 from ee_activity_http.response import read_body, read_excerpt, to_error, to_output
 from ee_core.contracts.activity import ActivityTraits
+from ee_core.contracts.inputs import read_input
 from ee_core.errors import (
     ActivityError,
     LostActivityError,
@@ -74,7 +75,7 @@ class HttpActivity:
         return ActivityTraits(stateless=True, idempotent=is_idempotent_as_written(template))
 
     async def run(self, context: ActivityContext, value: Any) -> Any:
-        request = parse_input(value)
+        request = read_input(HttpInput, value)
         loop = asyncio.get_running_loop()
         limit = asyncio.timeout(request.timeout_s or self._settings.timeout_s)
 

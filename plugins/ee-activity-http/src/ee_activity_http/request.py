@@ -11,7 +11,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -19,7 +18,6 @@ from pydantic import (
 from ee_activity_http.authentication import HEADER, Authentication
 from ee_activity_http.expectation import Expectation
 from ee_activity_http.parameters import Parameters, to_form, to_query
-from ee_core.errors import PermanentActivityError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -208,22 +206,6 @@ def _check_name(name: str) -> None:
         raise ValueError(f"{name!r} is no name that a header can have")
     if name.lower() in _OURS:
         raise ValueError(f"{name!r} is set by the client; leave it out")
-
-
-def parse_input(value: Any) -> HttpInput:
-    """Check an input.
-
-    Raises:
-        PermanentActivityError: It does not fit; its code is ``bad_input``.
-    """
-    try:
-        return HttpInput.model_validate(value)
-    except ValidationError as error:
-        parts = [
-            f"{'.'.join(str(step) for step in item['loc']) or 'input'}: {item['msg'][:1].lower()}{item['msg'][1:]}"
-            for item in error.errors(include_url=False, include_input=False)
-        ]
-        raise PermanentActivityError("; ".join(parts), code="bad_input") from None
 
 
 def literal_method(template: Any) -> str:

@@ -11,12 +11,13 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ee_activity_python.children import Children, IsAsyncError
 from ee_activity_python.functions import find_function, to_error, to_output
 from ee_activity_python.settings import SECTION
 from ee_core.contracts.activity import ActivityTraits
+from ee_core.contracts.inputs import read_input
 from ee_core.errors import ActivityError, PermanentActivityError, TransientActivityError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class PythonActivity:
         return ActivityTraits(stateless=function.stateless, idempotent=function.idempotent)
 
     async def run(self, context: ActivityContext, value: Any) -> Any:
-        request = _parse_input(value)
+        request = read_input(PythonInput, value)
         target = self._find(request.function).call
         if target not in self._async:
             try:
@@ -102,14 +103,3 @@ class PythonActivity:
     def _import(self, target: str) -> Function:
         sys.path.extend(folder for folder in self._settings.path if folder not in sys.path)
         return find_function(target)
-
-
-def _parse_input(value: Any) -> PythonInput:
-    try:
-        return PythonInput.model_validate(value)
-    except ValidationError as error:
-        parts = [
-            f"{'.'.join(str(step) for step in item['loc']) or 'input'}: {item['msg'][:1].lower()}{item['msg'][1:]}"
-            for item in error.errors(include_url=False, include_input=False)
-        ]
-        raise PermanentActivityError("; ".join(parts), code="bad_input") from None

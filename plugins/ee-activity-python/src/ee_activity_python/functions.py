@@ -19,6 +19,7 @@ from pydantic_core import ArgsKwargs, PydanticSerializationError, to_jsonable_py
 
 from ee_activity_python.settings import SECTION
 from ee_core.contracts.activity import ActivityContext
+from ee_core.contracts.inputs import describe_faults
 from ee_core.errors import ActivityError, PermanentActivityError
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _CONFIG: Final = ConfigDict(arbitrary_types_allowed=True)  # of the context's type
 _WORD_BEGINS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_MAX_FAULTS: Final = 5  # named in one message
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class Function:
             return self._inputs.validate_python(ArgsKwargs((), given))
         except ValidationError as error:
             raise PermanentActivityError(
-                f"the arguments do not fit {self.target}: {_describe(error)}", code="bad_input"
+                f"the arguments do not fit {self.target}: {describe_faults(error, 'arguments')}",
+                code="bad_input",
             ) from None
 
 
@@ -132,14 +133,3 @@ def _read_signature(target: str, function: Callable[..., Any]) -> Function:
 
 def _unusable(target: str, why: str) -> PermanentActivityError:
     return PermanentActivityError(f"the function {target} cannot be used: {why}", code="import_error")
-
-
-def _describe(error: ValidationError) -> str:
-    faults = error.errors(include_url=False, include_input=False, include_context=False)
-    parts = [
-        f"{'.'.join(map(str, item['loc'])) or 'arguments'}: {item['msg'].lower()}"
-        for item in faults[:_MAX_FAULTS]
-    ]
-    if len(faults) > _MAX_FAULTS:
-        parts.append(f"and {len(faults) - _MAX_FAULTS} more")
-    return "; ".join(parts)

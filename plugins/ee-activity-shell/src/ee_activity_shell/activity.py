@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ee_activity_shell.capture import Capture, Lines
 from ee_activity_shell.process import Limits, run_program
-from ee_activity_shell.request import ShellInput, admit, parse_input
+from ee_activity_shell.request import ShellInput, admit
 from ee_core.contracts.activity import ActivityTraits
+from ee_core.contracts.inputs import read_input
 from ee_core.errors import (
     ActivityError,
     AttemptStoppedError,
@@ -60,7 +61,7 @@ class ShellActivity:
         return ActivityTraits()
 
     async def run(self, context: ActivityContext, value: Any) -> Any:
-        request = parse_input(value)
+        request = read_input(ShellInput, value)
         settings = self._settings
         program = admit(request, settings, os.environ)  # noqa: TID251 - handed on in part, no setting of ours
         stdout, stderr = Capture(settings.max_bytes), Capture(settings.max_bytes)

@@ -6,9 +6,9 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ee_activity_shell.settings import ANY, SECTION
 from ee_core.errors import PermanentActivityError
@@ -72,22 +72,6 @@ class Program:
     cwd: str | None
     environment: Mapping[str, str]
     stdin: bytes | None
-
-
-def parse_input(value: Any) -> ShellInput:
-    """Check an input.
-
-    Raises:
-        PermanentActivityError: It does not fit; its code is ``bad_input``.
-    """
-    try:
-        return ShellInput.model_validate(value)
-    except ValidationError as error:
-        parts = [
-            f"{'.'.join(str(step) for step in item['loc']) or 'input'}: {item['msg'][:1].lower()}{item['msg'][1:]}"
-            for item in error.errors(include_url=False, include_input=False)
-        ]
-        raise PermanentActivityError("; ".join(parts), code="bad_input") from None
 
 
 def admit(request: ShellInput, settings: ShellSettings, inherited: Mapping[str, str]) -> Program:
