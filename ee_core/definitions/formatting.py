@@ -12,7 +12,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ee_core.definitions.layout import sort_keys
+from ee_core.definitions.layout import sort_keys, sort_members
 from ee_core.definitions.source import read
 from ee_core.definitions.yaml_text import Tree, write_yaml
 from ee_core.errors import InputError
@@ -45,7 +45,7 @@ def format_native(data: bytes, file: str) -> str:
             f"{file} is no workflow in the native form: it has no nodes by id; only such files are formatted"
         )
     if root.text.content.lstrip().startswith("{"):
-        text = json.dumps(_sorted(root.plain(), ()), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(sort_members(root.plain(), ()), indent=2, ensure_ascii=False) + "\n"
     else:
         text = _Formatter(root).write()
     again = read(text.encode(), file)
@@ -57,14 +57,6 @@ def format_native(data: bytes, file: str) -> str:
 def _member(root: Item, key: str) -> object:
     found = root.value.get(key) if isinstance(root.value, dict) else None
     return found.value if found is not None else None
-
-
-def _sorted(value: Any, path: Path) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key], (*path, key)) for key in sort_keys(path, value)}
-    if isinstance(value, list):
-        return [_sorted(item, (*path, place)) for place, item in enumerate(value)]
-    return value
 
 
 def _typed(value: Any) -> Any:

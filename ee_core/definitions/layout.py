@@ -60,6 +60,19 @@ def sort_keys(path: Path, keys: Iterable[str]) -> list[str]:
     return [*known, *(key for key in keys if key not in known)]
 
 
+def sort_members(value: Any, path: Path) -> Any:
+    """Return a value of the native form with the keys of each mapping in their order.
+
+    Args:
+        path: Where it stands.
+    """
+    if isinstance(value, dict):
+        return {key: sort_members(value[key], (*path, key)) for key in sort_keys(path, value)}
+    if isinstance(value, list):
+        return [sort_members(item, (*path, place)) for place, item in enumerate(value)]
+    return value
+
+
 def _order(path: Path) -> Sequence[str]:
     match path:
         case ():
@@ -77,7 +90,7 @@ def _order(path: Path) -> Sequence[str]:
 
 def write_native(document: dict[str, Any]) -> str:
     """Return a document of the native form as YAML."""
-    tree = to_tree(_sorted(document, ()), _is_in_a_line)
+    tree = to_tree(sort_members(document, ()), _is_in_a_line)
     assert isinstance(tree.value, dict), "a mapping was given"
     for key in _SECTIONS:
         if key in tree.value:
@@ -93,14 +106,6 @@ def write_other(document: Any) -> str:
     return write_yaml(
         to_tree(document, lambda path: len(path) >= _DEEP or (bool(path) and path[-1] in _IN_A_LINE))
     )
-
-
-def _sorted(value: Any, path: Path) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key], (*path, key)) for key in sort_keys(path, value)}
-    if isinstance(value, list):
-        return [_sorted(item, (*path, place)) for place, item in enumerate(value)]
-    return value
 
 
 def _is_in_a_line(path: Path) -> bool:

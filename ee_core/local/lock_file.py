@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from ee_core.contracts.leasing import record_from_json, record_to_json
 from ee_core.errors import ConfigError, LockError, LockUnavailableError
 from ee_core.local.holding import hold
-from ee_core.local.mounts import find_network_mount
+from ee_core.local.place import check_place
 from ee_core.model.ids import BotId
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class LockFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
-        _check_place(self._path)
+        check_place(self._path, setting="lock.path", reason="a file cannot be kept to one engine")
         self._guard = _guard(self._path)
         try:
             self.records = self._load()  # as they were when it was opened
@@ -90,22 +90,6 @@ class LockFile:
             ) from error
         raise ConfigError(
             f"lock.path {str(self._path)!r} has format {version!r}, this EE knows {_FORMAT}; upgrade"
-        )
-
-
-def _check_place(path: Path) -> None:
-    if not path.parent.is_dir():
-        # not made here: a disk that is not mounted would give an empty table instead of an error
-        raise ConfigError(
-            f"lock.path {str(path)!r}: there is no folder {str(path.parent)!r}; make it, or mend the path"
-        )
-    if path.is_dir():
-        raise ConfigError(f"lock.path {str(path)!r} is a folder; give the path of a file")
-    network = find_network_mount(path.parent)
-    if network is not None:
-        raise ConfigError(
-            f"lock.path {str(path)!r} is on a network file system ({network}), where a file cannot be kept to one engine;"
-            " give a path on a local disk"
         )
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from ee_core.errors import ConfigError, JournalCorruptError, NewerVersionError
 from ee_core.local import sqlite_upgrade
-from ee_core.local.mounts import find_network_mount
+from ee_core.local.place import check_place
 from ee_core.local.sqlite_errors import primary_code
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def open_for_writing(path: Path, *, store_id: str, busy_timeout_s: float) -> sql
         NewerVersionError: It was made by a newer EE.
         sqlite3.Error: It cannot be read or written.
     """
-    _check_place(path)
+    check_place(path, setting="journal.path", reason="sqlite loses data")
     _make_file(path)
     database = _connect(path, busy_timeout_s)
     try:
@@ -148,23 +148,6 @@ def read_store_id(database: sqlite3.Connection) -> str:
 def _connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     # isolation_level None: transactions are ours, the binding begins none
     return sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
-
-
-def _check_place(path: Path) -> None:
-    if str(path).startswith("\\\\"):
-        raise ConfigError(f"journal.path {str(path)!r} is on another machine; give a path on a local disk")
-    if not path.parent.is_dir():
-        # not made here: a disk that is not mounted would give an empty journal instead of an error
-        raise ConfigError(
-            f"journal.path {str(path)!r}: there is no folder {str(path.parent)!r}; make it, or mend the path"
-        )
-    if path.is_dir():
-        raise ConfigError(f"journal.path {str(path)!r} is a folder; give the path of a file")
-    network = find_network_mount(path.parent)
-    if network is not None:
-        raise ConfigError(
-            f"journal.path {str(path)!r} is on a network file system ({network}), where sqlite loses data; give a path on a local disk"
-        )
 
 
 def _make_file(path: Path) -> None:
