@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ee_core.definitions import Definition, check_inputs, compile_expressions, expand_node, load
+from ee_core.definitions.diagnostics import did_you_mean
 from ee_core.errors import ExpressionError, NotFoundError, PluginError
 from ee_core.model.compiled import CompiledWorkflow, compile_workflow
 from ee_core.model.workflow import from_content
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ee_core.model.workflow import Node, Workflow
 
 _log = logging.getLogger(__name__)
+_SHOWN: Final = 20  # names in one error
 
 
 class OpenLanguage(Protocol):
@@ -133,13 +135,19 @@ class Workflows:
         name, _, version = wanted.partition("@")
         entry = await self._catalogue.find(name, version)
         if entry is None:
-            known = sorted({entry.name for entry in await self._catalogue.list() if not entry.fault})
-            there = ", ".join(known[:20]) if known else "none"
-            raise NotFoundError(
-                f"workflow {wanted!r} is not in the engine's catalogue; there are: {there};"
-                " put its file there, or name a file that exists here"
-            )
+            raise await self._explain(wanted, name)
         return entry
+
+    async def _explain(self, wanted: str, name: str) -> NotFoundError:
+        """Return the error about a workflow that is not in the catalogue: one of nearly that name may have been meant."""
+        entries = [entry for entry in await self._catalogue.list() if not entry.fault]
+        versions = [f"{name}@{entry.version}" for entry in entries if entry.name == name and entry.version]
+        known = sorted(set(versions or [entry.name for entry in entries]))
+        there = ", ".join(known[:_SHOWN]) if known else "none"
+        cure = did_you_mean(wanted, known, "put its file there, or name a file that exists here")
+        return NotFoundError(
+            f"workflow {wanted!r} is not in the engine's catalogue, there are: {there}; {cure}"
+        )
 
     def _load(self, text: bytes, place: str, bindings: bytes | None) -> Definition:
         key = (text, bindings)

@@ -118,7 +118,9 @@ def release_bot(
     settings = read_settings(context, server_flags(broker, server, namespace))
 
     async def ask() -> int:
-        async with connected(settings) as client:
+        from ee_core.cli.meant import naming_bots
+
+        async with connected(settings) as client, naming_bots(client, bot_id):
             await client.query(QueryJobs(what="release_bot", bot=bot_id, reason=reason, who=who))
         say(f"bot {bot_id} is quarantined no more; see `eectl bot list`")
         return 0

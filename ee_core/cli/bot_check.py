@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ee_core.bot.check import Finding, Work
     from ee_core.bot.peer import Peer
+    from ee_core.client import Client
     from ee_core.config import Settings
     from ee_core.contracts.broker import Broker
     from ee_core.contracts.env import Env
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _HELD_S: Final = 120.0  # so long an engine may have the bot
 _LOOK_S: Final = 1.0
+_ASK_S: Final = 2.0  # for an engine, which need not run
 _KEY_S: Final = 900.0  # longer than any check: nobody may have the bot meanwhile
 _COLOURS: Final = {"ok": "green", "fail": "red", "skipped": "yellow"}
 
@@ -81,6 +83,7 @@ def check_bot(
 async def _check(settings: Settings, bot_id: str, work: Work, *, restart: bool) -> int:
     from ee_core.bot.check import BotCheck
     from ee_core.bot.peer import Peer
+    from ee_core.client import Client
     from ee_core.local.env import SystemEnv
     from ee_core.messages.subjects import Subjects
 
@@ -88,11 +91,10 @@ async def _check(settings: Settings, bot_id: str, work: Work, *, restart: bool) 
     failed = 0
     async with AsyncExitStack() as stack:
         broker, lock = await _open(settings, env, stack)
-        peer = Peer(
-            bot_id, broker=broker, subjects=Subjects(settings.namespace), job=f"check-{env.new_id()[:8]}"
-        )
+        subjects = Subjects(settings.namespace)
+        peer = Peer(bot_id, broker=broker, subjects=subjects, job=f"check-{env.new_id()[:8]}")
         await stack.enter_async_context(peer.open())
-        hello = await _greet(peer)
+        hello = await _greet(peer, Client(broker, subjects, env=env, timeout_s=_ASK_S))
         lease = await stack.enter_async_context(_held(lock, env, bot_id, hello))
         check = BotCheck(
             peer,
@@ -125,17 +127,17 @@ async def _open(settings: Settings, env: Env, stack: AsyncExitStack) -> tuple[Br
     return broker, lock
 
 
-async def _greet(peer: Peer) -> BotHello:
+async def _greet(peer: Peer, client: Client) -> BotHello:
     """Wait for the bot's word that it is there."""
     from ee_core.bot.check import Patience
+    from ee_core.cli.meant import find_near_bot
     from ee_core.errors import NotFoundError
 
     await peer.call()
     hello = await peer.sight(lambda seen: not seen.leaving, within_s=Patience().answer_s)
     if hello is None:
-        raise NotFoundError(
-            f"bot {peer.bot!r} is not there: neither hello nor heartbeat came; start it, or name its namespace"
-        )
+        cure = await find_near_bot(client, peer.bot) or "start it, or name its namespace"
+        raise NotFoundError(f"bot {peer.bot!r} is not there: neither hello nor heartbeat came; {cure}")
     return hello
 
 

@@ -10,9 +10,9 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from ee_core.errors import InputError, NotFoundError
+from ee_core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ee_core.definitions import Definition
     from ee_core.model.workflow import Workflow
     from ee_core.registry import Registry
+
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +45,14 @@ def read_file(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        cure = _suggest(Path(path))
-        raise NotFoundError(f"{path} cannot be read: {error.strerror or error}; {cure}") from error
+        from ee_core.definitions.unreadable import unreadable
+
+        raise unreadable(path, error) from error
 
 
-def _suggest(path: Path) -> str:
-    """Say what to do about a file that cannot be read: one of nearly that name may be there."""
-    if path.is_dir():
-        return "name a file in it"
-    if path.exists():
-        return "let this user read it"
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent} in {Path.cwd()}"
-    from ee_core.definitions.diagnostics import did_you_mean
-
-    names = [each.name for each in path.parent.iterdir() if each.is_file()]
-    return did_you_mean(path.name, names, f"the folder {path.parent.resolve()} has no such file")
+def is_file_name(word: str) -> bool:
+    """Say whether a word that may be a file or a name of something else is a file's, there or not."""
+    return word == "-" or "/" in word or os.sep in word or word.endswith(_SUFFIXES) or Path(word).is_file()
 
 
 def write_file(path: str, content: str) -> None:

@@ -65,16 +65,19 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
     command = _to_command(context, workflow, options)
 
     async def send() -> int:
+        from ee_core.cli.meant import naming_files
+
         async with connected(settings) as client:
-            reply = await client.execute(command)
+            async with naming_files(command.workflow):
+                reply = await client.execute(command)
             job = str(reply.job)
             output.record({"job": job, "status": reply.status}, lambda: put(job), names=[job])
-            if reply.status != "accepted":
-                say(f"job {job}: {reply.status}")
-            if options["watch"]:
             if reply.status == "cancelled":  # it waits for nothing, so there is nothing to watch
                 say(f"job {job} was cancelled before it came, and never runs; submit it with another id")
                 return Exit.JOB_CANCELLED
+            if reply.status != "accepted":
+                say(f"job {job}: {reply.status}")
+            if options["watch"]:
                 return await _follow(client, job, options, output)
         return Exit.OK
 
@@ -97,9 +100,6 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
     show_default=True,
     help="At most so many, newest first.",
 )
-@server_options
-@output_options
-@click.pass_context
 @click.option(
     "--all",
     "tombstones",
@@ -107,6 +107,9 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
     default=False,
     help="Also the ids that a cancel keeps, so that no job of that id begins.",
 )
+@server_options
+@output_options
+@click.pass_context
 def list_jobs(context: click.Context, /, output: Output, **options: Any) -> int:
     """List jobs, newest first; finished ones too."""
     from ee_core.messages.jobs import QueryJobs
@@ -198,7 +201,9 @@ def watch(context: click.Context, /, job_id: str, output: Output, **options: Any
     settings = read_settings(context, _flags(options))
 
     async def look() -> int:
-        async with connected(settings) as client:
+        from ee_core.cli.meant import naming_jobs
+
+        async with connected(settings) as client, naming_jobs(client, job_id):
             return await _follow(client, job_id, options, output)
 
     return run_async(look())
@@ -220,13 +225,18 @@ def cancel(context: click.Context, /, job_id: str, reason: str, who: str, **opti
     settings = read_settings(context, _flags(options))
 
     async def send() -> int:
+        from ee_core.cli.meant import find_near_job
+
         async with connected(settings) as client:
             reply = await client.cancel(CancelJob(job=job_id, reason=reason, who=who))
             if reply.status == "finished":
                 return await say_ended(client, job_id, wanted="cancelled")
-        if reply.status == "unknown":
-            say(f"job {job_id} is not known; if it comes, it is cancelled")
-            return Exit.NOT_FOUND
+            if reply.status == "unknown":
+                near = await find_near_job(client, job_id)
+                say(
+                    f"job {job_id} is not known; if it comes, it is cancelled" + (f"; {near}" if near else "")
+                )
+                return Exit.NOT_FOUND
         say(f"job {job_id}: {reply.status}")
         return Exit.OK
 
@@ -267,8 +277,11 @@ def resolve(context: click.Context, /, job_id: str, incident: str, answer: str, 
     )
 
     async def send() -> int:
+        from ee_core.cli.meant import naming_jobs
+
         async with connected(settings) as client:
-            reply = await client.operate(command)
+            async with naming_jobs(client, job_id):
+                reply = await client.operate(command)
             if reply.status == "finished":
                 return await say_ended(client, job_id)
         say(f"job {job_id}: {reply.status}")
@@ -351,7 +364,9 @@ def _ask(context: click.Context, options: dict[str, Any], question: Any) -> Any:
     answers: list[Any] = []
 
     async def ask() -> int:
-        async with connected(settings) as client:
+        from ee_core.cli.meant import naming_jobs
+
+        async with connected(settings) as client, naming_jobs(client, question.job or ""):
             answers.append(await client.query(question))
         return Exit.OK
 
@@ -389,10 +404,8 @@ async def _follow(client: Any, job_id: str, options: dict[str, Any], output: Out
 
 
 def _to_command(context: click.Context, workflow: str, options: dict[str, Any]) -> Any:
-    """A path that exists is sent along; anything else is a name in the engine's catalogue."""
-    from pathlib import Path
-
-    from ee_core.cli.files import load_file, parse_inputs
+    """A file is sent along; anything else is a name in the engine's catalogue."""
+    from ee_core.cli.files import is_file_name, load_file, parse_inputs
     from ee_core.local.env import SystemEnv
     from ee_core.messages.jobs import ExecuteJob
     from ee_core.registry import Registry
@@ -403,7 +416,7 @@ def _to_command(context: click.Context, workflow: str, options: dict[str, Any]) 
         "labels": _pairs(options["labels"], "label"),
         "priority": options["priority"],
     }
-    if workflow != "-" and not Path(workflow).is_file():
+    if not is_file_name(workflow):
         inputs = parse_inputs(options["pairs"], options["input_file"])
         return ExecuteJob(workflow=workflow, inputs=inputs, **common)
     registry = Registry(read_settings(context, _flags(options)), SystemEnv())

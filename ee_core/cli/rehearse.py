@@ -179,13 +179,17 @@ def _command(file: str, options: Mapping[str, Any]) -> str:
 
 
 def _tell(rehearsal: Rehearsal, base: Base, name: str, output: Output) -> int:
+    from ee_core.definitions.diagnostics import did_you_mean
     from ee_core.errors import NotFoundError
     from ee_core.simulation.rehearsal import tell_place
     from ee_core.simulation.rehearsal_report import BAD, tell_one
 
     place = next((place for place in base.places if place.name == name), None)
     if place is None:
-        raise NotFoundError(f"there is no place {name!r} in this workflow; --list shows them")
+        near = did_you_mean(name, [place.name for place in base.places])
+        raise NotFoundError(
+            f"there is no place {name!r} in this workflow; {f'{near} ' if near else ''}--list shows them"
+        )
     verdict, story = tell_place(rehearsal, base, place)
 
     def show() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from ee_core.cli.formats import Output, output_options
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.place import find_journal
+from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ee_core.engine.check import Damage, Findings
 
@@ -45,7 +47,8 @@ def check(context: click.Context, journal: str | None, rebuild: bool, output: Ou
     Reads only, and an engine may go on writing meanwhile, unless --rebuild is said. Exit code 11: damage was found.
     """
     path = find_journal(context, journal)
-    return run_async(_rebuild(path, output) if rebuild else _check(path, output))
+    with _naming_files(path):
+        return run_async(_rebuild(path, output) if rebuild else _check(path, output))
 
 
 @click.command()
@@ -61,7 +64,8 @@ def backup(context: click.Context, file: Path, journal: str | None, force: bool)
     from ee_core.local.sqlite_backup import back_up
 
     path = find_journal(context, journal)
-    copy = back_up(path, file, force=force)
+    with _naming_files(path):
+        copy = back_up(path, file, force=force)
     say(f"{file}: a copy of journal {path}, up to commit {copy.commits}, {copy.jobs} jobs; looked through")
     return Exit.OK
 
@@ -83,7 +87,8 @@ def restore(context: click.Context, file: Path, journal: str | None, force: bool
     from ee_core.local.sqlite_backup import restore as put_back
 
     path = find_journal(context, journal)
-    copy, replaced = put_back(file, path, now_us=SystemEnv().now(), force=force)
+    with _naming_files(file):
+        copy, replaced = put_back(file, path, now_us=SystemEnv().now(), force=force)
     say(f"{path}: restored from {file}, up to commit {copy.commits}, {copy.jobs} jobs")
     if replaced is not None:
         say(f"{replaced}: the journal that was there")
@@ -92,6 +97,23 @@ def restore(context: click.Context, file: Path, journal: str | None, force: bool
             f"{copy.open} jobs are open in it and go on from there: what was done for them after the copy may be done again"
         )
     return Exit.OK
+
+
+@contextmanager
+def _naming_files(path: Path) -> Iterator[None]:
+    """Have the error that a file is not there name the one of nearly that name."""
+    try:
+        yield
+    except ConfigError as error:
+        if path.exists() or not path.parent.is_dir():
+            raise
+        from ee_core.cli.problem import split
+        from ee_core.definitions.diagnostics import did_you_mean
+
+        near = did_you_mean(path.name, [each.name for each in path.parent.iterdir() if each.is_file()])
+        if not near:
+            raise
+        raise ConfigError(f"{split(str(error))[0]}; {near}") from error
 
 
 async def _check(path: Path, output: Output) -> int:

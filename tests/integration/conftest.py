@@ -111,6 +111,13 @@ class Place:
 
     def run(self, *arguments: str, code: int | None = 0) -> str:
         """Run a command to its end; returns its stdout."""
+        return self._carry_out(arguments, code).stdout
+
+    def told(self, *arguments: str, code: int) -> str:
+        """Run a command that says why it does not do what it was asked; returns its stderr."""
+        return self._carry_out(arguments, code).stderr
+
+    def _carry_out(self, arguments: tuple[str, ...], code: int | None) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "ee_core.cli", *arguments],
             cwd=self.folder,
@@ -124,7 +131,7 @@ class Place:
         assert code is None or done.returncode == code, (
             f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         )
-        return done.stdout
+        return done
 
     def ask(self, *arguments: str) -> object:
         """Run a command with ``-o json``; returns what it printed."""

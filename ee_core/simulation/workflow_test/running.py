@@ -25,8 +25,9 @@ from ee_core.config import Settings
 from ee_core.definitions import Definition, check_inputs, expand_with, load
 from ee_core.definitions.diagnostics import did_you_mean
 from ee_core.definitions.source import read
+from ee_core.definitions.unreadable import unreadable
 from ee_core.engine import Parts, open_engine
-from ee_core.errors import InputError, NotFoundError
+from ee_core.errors import InputError
 from ee_core.hookspecs import hookimpl
 from ee_core.local.broker import MemoryBroker
 from ee_core.local.env import SystemEnv
@@ -175,7 +176,7 @@ def _read_file(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise NotFoundError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise unreadable(path, error) from error
 
 
 def run_loaded(

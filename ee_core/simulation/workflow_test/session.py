@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ee_core.definitions.unreadable import suggest, unreadable
 from ee_core.errors import EngineError, NotFoundError
 from ee_core.simulation.workflow_test.cases import read_tests
 from ee_core.simulation.workflow_test.coverage import measure
@@ -130,8 +132,12 @@ def find_files(paths: Sequence[str]) -> list[Path]:
         elif path.is_file():
             found[path] = None
         else:
-            raise NotFoundError(f"{path} is not there; name a file of tests, or a folder with some")
+            raise NotFoundError(f"{path} is not there; {suggest(path, _has_tests)}")
     return list(found)
+
+
+def _has_tests(path: Path) -> bool:
+    return path.is_dir() or any(fnmatch(path.name, pattern) for pattern in _PATTERNS)
 
 
 def _is_own(path: Path, folder: Path) -> bool:
@@ -143,4 +149,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise NotFoundError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise unreadable(path, error) from error

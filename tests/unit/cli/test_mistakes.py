@@ -170,3 +170,42 @@ def test_a_bot_file_that_is_not_there(capsys, tmp_path):
         told(capsys, "bot", "run", "sortr.py")[1]
         == "error: sortr.py is not there\nhint: did you mean 'sorter.py'?\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("file", "cure"),
+    [("helo.ee.yaml", "did you mean 'hello.ee.yaml'?"), ("nowhere/zzz", "there is no folder nowhere in ")],
+)
+def test_a_file_to_submit_that_is_not_there_is_no_name_that_an_engine_is_asked_for(capsys, file, cure):
+    code, err = told(capsys, "job", "submit", file, "--server", "nats://127.0.0.1:1")
+
+    assert code == Exit.NOT_FOUND
+    assert f"{file} cannot be read" in err
+    assert cure in err
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [("order.tst.yaml", "order.test.yaml"), ("tets", "tests"), ("test_ordr.py", "test_order.py")],
+)
+def test_a_file_of_tests_that_is_not_there(capsys, tmp_path, path, meant):
+    (tmp_path / "tests").mkdir()
+    for name in ("order.test.yaml", "test_order.py", "order.tst.yml"):
+        (tmp_path / name).touch()
+
+    code, err = told(capsys, "test", path)
+
+    assert (code, err) == (Exit.NOT_FOUND, f"error: {path} is not there\nhint: did you mean {meant!r}?\n")
+
+
+def test_a_place_of_a_rehearsal_that_is_not_there(capsys, tmp_path):
+    (tmp_path / "one.ee.yaml").write_text(
+        "ee: 1\nname: one\nstart: a\nnodes:\n  a: {activity: noop, next: done}\n  done: {end: succeeded}\n"
+    )
+    assert run_command(["workflow", "rehearse", "one.ee.yaml", "--list", "-o", "name"]) == Exit.OK
+    place = capsys.readouterr().out.splitlines()[0]
+
+    code, err = told(capsys, "workflow", "rehearse", "one.ee.yaml", "--only", place[:-1] + "x")
+
+    assert code == Exit.NOT_FOUND
+    assert "hint: did you mean '" in err

@@ -115,6 +115,23 @@ def test_a_journal_that_is_not_there_is_named_and_not_made(eectl, tmp_path, comm
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "--journal", "jj.db"),
+        ("check", "--rebuild", "--journal", "jj.db"),
+        ("backup", "copy.db", "--journal", "jj.db"),
+        ("restore", "jj.db", "--journal", "new.db"),
+    ],
+)
+def test_a_misspelt_journal_is_told_the_one_that_is_there(eectl, journal, command):
+    code, _, err = eectl("engine", *command)
+
+    assert code == Exit.INVALID_INPUT
+    assert "there is no" in err
+    assert "\nhint: did you mean 'j.db'?\n" in err
+
+
 def test_a_journal_that_is_no_file_is_named(eectl, tmp_path):
     (tmp_path / "ee.toml").write_text('[journal]\nname = "memory"\n')
     code, _, err = eectl("engine", "check")

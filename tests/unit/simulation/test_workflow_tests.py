@@ -183,8 +183,10 @@ def test_inputs_are_held_against_the_workflow(folder):
 
 
 def test_a_workflow_that_is_not_there_is_named(folder):
-    with pytest.raises(NotFoundError, match=r"no\.ee\.yaml cannot be read"):
-        run_workflow("no.ee.yaml")
+    with pytest.raises(
+        NotFoundError, match=r"ordr\.ee\.yaml cannot be read: .*; did you mean 'order\.ee\.yaml'\?"
+    ):
+        run_workflow("ordr.ee.yaml")
 
 
 def test_a_workflow_that_goes_round_for_ever_is_stopped(folder):

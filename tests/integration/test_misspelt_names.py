@@ -1,0 +1,36 @@
+"""Names that only a running engine knows to be wrong: who misspells one is told the one that is there."""
+
+import pytest
+
+HELLO = "ee: 1\nname: hello\nversion: '1'\nstart: a\nnodes:\n  a: {activity: noop, next: done}\n  done: {end: succeeded}\n"
+
+
+@pytest.mark.slow
+def test_a_misspelt_name_is_told_the_nearest_one(place):
+    (place.folder / "hello.ee.yaml").write_text(HELLO)
+    (place.folder / "other.ee.yaml").write_text(HELLO.replace("hello", "other"))
+    (place.folder / "workflows").mkdir()
+    (place.folder / "workflows/hello.ee.yaml").write_text(HELLO)
+    place.up("--bots", "1")
+    place.run("job", "submit", "hello.ee.yaml", "--id", "jkill1", "--watch")
+
+    for command in (("show",), ("show", "--at", "1"), ("history",), ("watch",), ("resolve", "i1", "retry")):
+        said = place.told("job", command[0], "jkil1", *command[1:], code=4)
+        assert "job 'jkil1' is not known" in said, command
+        assert "hint: did you mean 'jkill1'?\n" in said, command
+    assert "hint: see `eectl job list`" in place.told("job", "show", "zzz", code=4)
+    cancelled = place.told("job", "cancel", "jkil1", code=4)
+    assert cancelled.endswith("if it comes, it is cancelled; did you mean 'jkill1'?\n")
+    assert "did you mean 'jkill1'?" in place.told(
+        "job", "show", "jkill", code=4
+    )  # not what only a cancel knows
+
+    assert "hint: did you mean 'hello'?" in place.told("job", "submit", "helo", code=4)
+    assert "hint: did you mean 'hello@1'?" in place.told("job", "submit", "hello@2", code=4)
+    assert "hint: did you mean the file 'other.ee.yaml'?" in place.told("job", "submit", "other", code=4)
+
+    assert "bot 'locl-1' is not known\nhint: did you mean 'local-1'?" in (
+        place.told("bot", "release", "locl-1", "--reason", "x", code=4)
+    )
+    assert "is not quarantined" in place.told("bot", "release", "local-1", "--reason", "x", code=10)
+    assert "hint: did you mean 'local-1'?" in place.told("bot", "check", "locl-1", code=4)
