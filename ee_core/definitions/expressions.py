@@ -95,6 +95,8 @@ def _report_fault(written: Written, fault: Fault, report: Report) -> None:
     lines = written.source.split("\n")
     offset = sum(len(line) + 1 for line in lines[: fault.line - 1]) + fault.column - 1
     hint = f"did you mean {fault.hint!r}?" if fault.hint else ""
+    if written.is_condition and "${" in written.source:
+        hint = "a condition is an expression already: leave ${ } out"
     report.error("EE-W301", written.place(offset, fault.length), f"expression: {fault.message}", hint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import time
 
@@ -85,8 +86,9 @@ def test_a_setting_is_refused_by_name():
         ("nodes.small", 1, 7, 5, "'nodes.small' is no value by itself; name one of nodes.small.visits", ""),
         ("len(inputs.text)", 1, 1, 3, "unknown function 'len'", "size"),
         ("inputs.text.startswith('x')", 1, 13, 10, "unknown function 'startswith'", "startsWith"),
-        ("inputs.flag and inputs.flag", 1, 13, 3, "mismatched input 'and' expecting <EOF>", "&&"),
-        ("inputs.limit = 3", 1, 14, 1, "token recognition error at: '= '", "=="),
+        ("inputs.flag and inputs.flag", 1, 13, 3, "unknown operator 'and'", "&&"),
+        ("inputs.limit = 3", 1, 14, 1, "unknown operator '='", "=="),
+        ("inputs.limit == 3;", 1, 18, 1, "token recognition error at: ';'", ""),
         ("inputs.flag == True", 1, 16, 4, "unknown name 'True'", "true"),
         ("inputs.text == 'x", 1, 16, 2, "the text is not closed", ""),
         ("inputs.limit == 'a'", 1, 14, 2, "'==' cannot take (int, string)", ""),
@@ -98,6 +100,52 @@ def test_a_fault_points_at_the_wrong_word(language, source, line, column, length
     fault = language.compile(source, NAMES)
 
     assert fault == Fault(message, column=column, line=line, length=length, hint=hint)
+
+
+@pytest.mark.parametrize(
+    ("marked", "hint"),
+    [
+        ("inputs.limit {=<} 3", "<="),
+        ("inputs.limit {=<}3 && inputs.flag", "<="),
+        ("inputs.limit {=>} 3", ">="),
+        ("inputs.limit {<>} 3", "!="),
+        ("inputs.limit {===} 3", "=="),
+        ("inputs.limit {!==} 3", "!="),
+        ("inputs.limit {=!} 3", "!="),
+        ("inputs.limit {< =} 3", "<="),
+        ("inputs.limit {= =} 3", "=="),
+        ("inputs.limit {\u2264} 3", "<="),
+        ("inputs.flag {&} inputs.flag", "&&"),
+        ("inputs.flag {|} inputs.flag", "||"),
+        ("inputs.flag {AND} inputs.flag", "&&"),
+        ("inputs.flag {or} inputs.flag", "||"),
+        ("inputs.text == 'a =< b' {or} inputs.flag", "||"),
+        ("{not} inputs.flag", "!"),
+        ("{Not} inputs.flag", "!"),
+        ("inputs.limit {not in} [3]", "!(... in ...)"),
+        ("inputs.text {is not} null", "!="),
+        ("inputs.limit {eq} 3", "=="),
+        ("inputs.text {contains} 'a'", ".contains('...')"),
+        ("inputs.text == {\u201c}a\u201d", '"'),
+    ],
+)
+def test_what_other_languages_write_is_cured_with_what_cel_has(language, marked, hint):
+    before, word, after = re.split("[{}]", marked)
+
+    fault = language.compile(before + word + after, NAMES)
+
+    what = "quotation mark" if hint == '"' else "operator"
+    assert fault == Fault(f"unknown {what} {word!r}", column=len(before) + 1, length=len(word), hint=hint)
+
+
+@pytest.mark.parametrize(
+    "source", ["inputs.flag &&& inputs.flag", "inputs.is.not inputs.flag", "[1, 2", "inputs.flag then"]
+)
+def test_no_cure_is_named_where_none_is_known(language, source):
+    fault = language.compile(source, NAMES)
+
+    assert isinstance(fault, Fault)
+    assert fault.hint == ""
 
 
 @pytest.mark.parametrize(

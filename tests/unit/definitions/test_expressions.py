@@ -64,6 +64,38 @@ def test_a_fault_in_json_is_told_behind_its_escapes(fail_text):
     assert found.message == "expression: unknown name 'nodes.b'"
 
 
+@pytest.mark.parametrize(
+    ("when", "word", "cure"),
+    [
+        ("inputs.limit =< 3", "=<", "<="),
+        ("inputs.limit => 3", "=>", ">="),
+        ("inputs.limit <> 3", "<>", "!="),
+        ("inputs.limit > 3 & inputs.limit < 9", "&", "&&"),
+        ("not has(inputs.note)", "not", "!"),
+    ],
+)
+def test_what_other_languages_write_in_a_condition_is_told_with_its_cure(fail_text, when, word, cure):
+    [found] = fail_text(
+        workflow(
+            f"  a: {{exclusive: [{{when: '{when}', next: z}}, {{otherwise: true, next: z}}]}}\n  z: {{end: succeeded}}\n"
+        )
+    )
+
+    assert found.message == f"expression: unknown operator {word!r}"
+    assert found.hint == f"did you mean {cure!r}?"
+    assert found.shown[found.column - 1 :][: found.span] == word
+
+
+def test_a_condition_in_braces_is_told_to_leave_them_out(fail_text):
+    [found] = fail_text(
+        workflow(
+            "  a: {exclusive: [{when: '${inputs.limit > 3}', next: z}, {otherwise: true, next: z}]}\n  z: {end: succeeded}\n"
+        )
+    )
+
+    assert found.hint == "a condition is an expression already: leave ${ } out"
+
+
 def test_outputs_are_declared_for_activities_only(fail_text):
     found = fail_text(
         workflow(

@@ -10,6 +10,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from ee_cel import habits
 from ee_cel.source import Chain, Word, find_chains, find_offset, locate, split_words
 from ee_core.contracts.expression import Fault
 
@@ -51,20 +52,6 @@ FUNCTIONS: Final = [
     "type",
     "uint",
 ]
-_HABITS: Final = {  # what people write who come from other languages
-    "and": "&&",
-    "or": "||",
-    "not": "!",
-    "=": "==",
-    "===": "==",
-    "True": "true",
-    "False": "false",
-    "None": "null",
-    "nil": "null",
-    "undefined": "null",
-    "len": "size",
-}
-
 _MAX_COMPARED: Final = 500
 
 _ERROR = re.compile(r"ERROR: <input>:(?P<line>-?\d+):(?P<column>-?\d+): (?P<message>[^\n]*)")
@@ -109,7 +96,7 @@ def _explain_unknown(name: str, offset: int, source: str, declared: Mapping[str,
         return _fault(f"unknown name {name!r}", source, offset)
     if chain.called and chain.words[-1].text == name:
         word = chain.words[-1]
-        hint = _HABITS.get(name) or _nearest(name, FUNCTIONS)
+        hint = habits.NAMES.get(name) or _nearest(name, FUNCTIONS)
         return _fault(f"unknown function {name!r}", source, word.start, len(name), hint)
     return _explain_chain(chain, source, declared)
 
@@ -121,7 +108,7 @@ def _explain_chain(chain: Chain, source: str, declared: Mapping[str, str]) -> Fa
     for place, word in enumerate(chain.words):
         known = sorted({path[place] for path in paths if len(path) > place and path[:place] == texts[:place]})
         if word.text not in known:
-            hint = _HABITS.get(word.text) or _nearest(
+            hint = habits.NAMES.get(word.text) or _nearest(
                 word.text, [*known, "true", "false", "null"] if not place else known
             )
             name = ".".join(texts[: place + 1])
@@ -148,15 +135,15 @@ def _explain_syntax(message: str, offset: int, source: str, words: tuple[Word, .
     if "'<EOF>'" in message and "mismatched" in message:
         return _fault("the expression ends too early", source, min(offset, len(source)))
     word = next((each for each in words if each.start <= offset < each.start + len(each.text)), None)
-    before = next((each for each in reversed(words) if each.start < offset), None)
-    hint = _HABITS.get(word.text, "") if word else ""
-    if not hint and before is not None and before.text in _HABITS:
-        word, hint = before, _HABITS[before.text]
     if word is not None and word.text in {'"', "'"}:
         return _fault("the text is not closed", source, word.start, len(source) - word.start)
+    if habit := habits.find_habit(words, offset):
+        word, hint = habit
+        what = "quotation mark" if hint in {'"', "'"} else "operator"
+        return _fault(f"unknown {what} {word.text!r}", source, word.start, len(word.text), hint)
     shown = _EXPECTING.sub("", message.removeprefix("Syntax error: "))
     place, length = (word.start, len(word.text)) if word else (offset, 1)
-    return _fault(shown[:1].lower() + shown[1:], source, place, length, hint)
+    return _fault(shown[:1].lower() + shown[1:], source, place, length)
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
