@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -11,11 +10,13 @@ from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put
-from ee_core.cli.place import DATA, JOURNAL, find_journal
+from ee_core.cli.place import DATA, JOURNAL, data_option, find_journal
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
 from ee_core.cli.site import find_site
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ee_core.cli.checkups import Finding
     from ee_core.config import Settings
 
@@ -24,13 +25,7 @@ _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=DATA,
-    show_default=True,
-    help="The folder of journal, server and ledgers.",
-)
+@data_option("The folder of journal, server and ledgers.")
 @click.option(
     "--journal", metavar="FILE", help="The journal's file; without it journal.path, else .ee/journal.sqlite."
 )

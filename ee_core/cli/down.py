@@ -5,27 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.output import say
-from ee_core.cli.place import DATA
+from ee_core.cli.place import data_option
 from ee_core.cli.site import find_site, is_up
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _POLL_S: Final = 0.1
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=DATA,
-    show_default=True,
-    help="The folder that `eectl up` was given.",
-)
+@data_option("The folder that `eectl up` was given.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),

@@ -5,18 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from ee_core.cli.session import read_settings
 from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import click
+    from collections.abc import Callable, Mapping
 
     from ee_core.config import Settings
 
 DATA = Path(".ee")  # where `up` and `engine run` keep things
 JOURNAL = "journal.sqlite"
+
+
+def data_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add ``--data``, the folder of what runs on this machine, with this help."""
+    kind = click.Path(file_okay=False, path_type=Path)
+    return click.option("--data", type=kind, default=DATA, show_default=True, help=text)
 
 
 def with_journal_path(context: click.Context, flags: Mapping[str, Any]) -> Settings:

@@ -15,7 +15,7 @@ from ee_core.cli.formats import Output, output_options
 from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
-from ee_core.cli.session import read_settings, workflow_options
+from ee_core.cli.session import bot_options, read_settings, workflow_options
 from ee_core.cli.watch_options import watch_options
 
 if TYPE_CHECKING:
@@ -41,21 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--journal", metavar="FILE", help="Keep the job in this file: run again to go on after a crash."
 )
-@click.option(
-    "--bots",
-    type=click.IntRange(0, 100),
-    metavar="NUMBER",
-    default=2,
-    show_default=True,
-    help="How many bots this process has.",
-)
-@click.option(
-    "--bot",
-    "bot_files",
-    multiple=True,
-    metavar="FILE",
-    help="A Python file with a bot: its functions are served too.",
-)
+@bot_options(bots=2)
 @click.option("--id", "job_id", metavar="ID", help="The job's id; without it one is made.")
 @watch_options(
     timeout="Stop after this, as 30s or 5m; exit code 7. The job goes on when it is kept and run again.",

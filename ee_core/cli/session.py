@@ -48,6 +48,33 @@ def workflow_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def bot_options(*, bots: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the options of a command whose process has bots: how many, and files with further ones (`bot_files`).
+
+    Args:
+        bots: How many without the option.
+    """
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        command = click.option(
+            "--bot",
+            "bot_files",
+            multiple=True,
+            metavar="FILE",
+            help="A Python file with a bot: its functions are served too.",
+        )(command)
+        return click.option(
+            "--bots",
+            type=click.IntRange(0, 100),
+            metavar="NUMBER",
+            default=bots,
+            show_default=True,
+            help="How many bots this process has.",
+        )(command)
+
+    return add
+
+
 def read_settings(context: click.Context, flags: Mapping[str, Any] | None = None) -> Settings:
     """Read the settings of a command.
 

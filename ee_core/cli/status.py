@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -13,11 +12,13 @@ from ee_core.cli.formats import Output, output_options
 from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put
-from ee_core.cli.place import DATA
+from ee_core.cli.place import DATA, data_option
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
 from ee_core.cli.site import find_site
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ee_core.cli.site import Site
     from ee_core.client import Client
 
@@ -26,13 +27,7 @@ _MOST_ASKED: Final = 20  # jobs whose incidents are shown in full
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=DATA,
-    show_default=True,
-    help="The folder of an `eectl up` on this machine.",
-)
+@data_option("The folder of an `eectl up` on this machine.")
 @server_options
 @output_options
 @click.pass_context

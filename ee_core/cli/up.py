@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,12 +14,14 @@ from ee_core.cli.engine import despite_poison, say_resumed
 from ee_core.cli.exits import Exit
 from ee_core.cli.main import run_async
 from ee_core.cli.output import say
-from ee_core.cli.place import DATA, JOURNAL, ensure_folder
+from ee_core.cli.place import JOURNAL, data_option, ensure_folder
 from ee_core.cli.ports import choose_port, note_port
-from ee_core.cli.session import read_settings
+from ee_core.cli.session import bot_options, read_settings
 from ee_core.cli.site import announce, find_site, held
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ee_nats.server import ServerProcess
 
     from ee_core.config import Settings
@@ -29,34 +30,14 @@ _LOOK_S = 0.5
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=DATA,
-    show_default=True,
-    help="Folder for journal, server and ledgers.",
-)
+@data_option("Folder for journal, server and ledgers.")
 @click.option(
     "--port",
     type=click.IntRange(-1, 65535),
     metavar="NUMBER",
     help="Of the NATS server, on 127.0.0.1; -1 is any free one. Without it the last one of this folder, at first 4222.",
 )
-@click.option(
-    "--bots",
-    type=click.IntRange(0, 100),
-    metavar="NUMBER",
-    default=1,
-    show_default=True,
-    help="How many bots this process has.",
-)
-@click.option(
-    "--bot",
-    "bot_files",
-    multiple=True,
-    metavar="FILE",
-    help="A Python file with a bot: its functions are served too.",
-)
+@bot_options(bots=1)
 @click.option(
     "--workflows",
     metavar="FOLDER",
