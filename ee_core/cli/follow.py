@@ -86,7 +86,10 @@ async def _look(
         woken.clear()
         # the job before its history: what is shown when it ends then holds its last record
         shown = await _ask(client, QueryJobs(what="job", job=job))
-        for record in await _ask(client, QueryJobs(what="history", job=job, after=after)):
+        records = await _ask(client, QueryJobs(what="history", job=job, after=after))
+        if shown["status"] != "Finished" and _is_over(records):  # it ended in between, and now says why
+            shown = await _ask(client, QueryJobs(what="job", job=job))
+        for record in records:
             after = record["index"]
             for event in record["events"]:
                 show(Told(record["at"], after, event, shown))
@@ -101,6 +104,10 @@ async def _look(
                 await woken.wait()
         except TimeoutError:
             continue
+
+
+def _is_over(records: list[dict[str, Any]]) -> bool:
+    return any(event["e"] == "JobFinished" for record in records for event in record["events"])
 
 
 def to_names(shown: dict[str, Any]) -> dict[str, str]:

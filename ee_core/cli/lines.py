@@ -66,6 +66,8 @@ def to_line(told: Told) -> str | None:
         return None
     names = to_names(told.job)
     event = with_names(told.event, names)
+    if name == "JobFinished" and not event.get("error"):
+        event["reason"] = event.get("reason") or told.job["reason"]
     if name == "VisitRouted":
         node = find_choices(told.job).get(told.event["visit"].partition("#")[0])
         event["way"] = to_way(node, event["slots"], names) if node is not None else ""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ee_core.engine.words import describe_wait
 from ee_core.errors import InputError
 from ee_core.messages.instants import to_text
+from ee_core.model.events import Outcome
+from ee_core.model.workflow import NodeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +87,7 @@ def show_job(
         "outcome": job.outcome.value if job.outcome else "",
         "ended_by": job.ended_by.value if job.ended_by else "",
         "error": {"code": job.error.code, "text": job.error.text} if job.error else None,
-        "reason": job.reason,
+        "reason": job.reason or _find_reason(job),
         "warnings": job.warnings,
         "owner": job.owner,
         "labels": job.labels,
@@ -100,6 +102,15 @@ def show_job(
     if job.workflow is not None:
         shown["nodes"] = [_node(job, node) for node in job.workflow.nodes]
     return shown
+
+
+def _find_reason(job: Job) -> str:
+    """Say why a job failed that no activity failed, and nobody cancelled; empty for any other."""
+    if job.workflow is None or job.outcome is not Outcome.FAILED or job.error is not None:
+        return ""
+    nodes = [job.workflow.nodes[visit.node] for visit in job.visits.values()]
+    ends = [node.name or node.id for node in nodes if node.kind is NodeKind.END]
+    return f"it came to end {ends[-1]!r}" if ends else ""
 
 
 def _node(job: Job, node: Node) -> dict[str, Any]:

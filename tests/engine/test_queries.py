@@ -108,6 +108,20 @@ async def test_a_finished_job_is_shown_with_its_nodes_visits_and_outputs(world, 
 
 
 @virtual_time
+async def test_a_job_that_an_end_lets_fail_says_which_now_and_of_its_past(world, flow):
+    async with world() as w:
+        choose = {"exclusive": [{"when": "false", "next": "good"}, {"otherwise": True, "next": "refused"}]}
+        nodes = flow(choose=choose, good={"end": "succeeded"}, refused={"end": "failed"})
+        job = await w.submit(nodes)
+
+        shown = await w.finished(job, "failed")
+
+        assert (shown["error"], shown["reason"]) == (None, "it came to end 'refused'")
+        last = len(await w.ask("history", job=job)) - 1
+        assert (await w.ask("job", job=job, at_record=last))["reason"] == "it came to end 'refused'"
+
+
+@virtual_time
 async def test_the_history_is_what_was_recorded_and_can_be_asked_from_a_place(world, flow, work, end):
     async with world() as w:
         await w.bot()

@@ -50,6 +50,20 @@ def test_a_condition_that_is_long_is_cut():
     assert len(said) < 120
 
 
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({}, "job failed: it came to end 'refused'"),
+        ({"error": {"code": "jam", "text": "paper"}}, "job failed: jam: paper"),
+        ({"reason": "no paper"}, "job failed: no paper"),
+    ],
+)
+def test_a_job_that_failed_says_why(members, words):
+    event = {"e": "JobFinished", "outcome": "failed"} | members
+    said = to_line(Told(AT, 0, event, {"nodes": NODES, "reason": "it came to end 'refused'"}))
+    assert said == f"12:00:00  {words}"
+
+
 @pytest.mark.parametrize(("by", "words"), [("retry", "retry"), ("gone", "what it was about is over")])
 def test_an_incident_says_why_it_is_closed(by, words):
     assert line("IncidentClosed", incident="i1", by=by) == f"incident i1 closed: {words}"
