@@ -93,9 +93,8 @@ class Client:
                 self._subjects.query_jobs, question.to_bytes(), timeout_s=self._timeout_s
             )
         except BrokerUnavailableError as error:
-            raise BrokerUnavailableError(
-                f"no engine answered within {self._timeout_s:g} s; start one with `eectl up` or `eectl engine run`"
-            ) from error
+            other = ", or name another namespace" if self._subjects.prefix else ""
+            raise BrokerUnavailableError(f"{self._silence()}; {self._cure()}{other}") from error
         reply = QueryReply.from_bytes(body)
         if reply.error is not None:
             raise to_error(reply.error)
@@ -123,8 +122,7 @@ class Client:
                     delivery = await anext(answers, None)
             except TimeoutError as error:
                 raise BrokerUnavailableError(
-                    f"the command is in the broker, but no engine answered within {self._timeout_s:g} s;"
-                    " start one with `eectl up` or `eectl engine run`: it will take the command up"
+                    f"the command is in the broker, but {self._silence()}; {self._cure()}: it will take the command up"
                 ) from error
         if delivery is None:
             raise BrokerUnavailableError("the broker was closed while an answer was awaited")
@@ -132,6 +130,15 @@ class Client:
         if reply.error is not None:
             raise to_error(reply.error)
         return reply
+
+    def _silence(self) -> str:
+        where = f" in namespace {self._subjects.prefix!r}" if self._subjects.prefix else ""
+        return f"no engine answered within {self._timeout_s:g} s{where}"
+
+    def _cure(self) -> str:
+        if self._subjects.prefix:
+            return f"start one with `eectl engine run --namespace {self._subjects.prefix}`"
+        return "start one with `eectl up` or `eectl engine run`"
 
 
 def to_error(body: ErrorBody) -> EngineError:
