@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.cli.lines import to_answer
@@ -54,3 +55,5 @@ def _to_row(visit: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _print_incident(incident: Mapping[str, Any]) -> None:
     put(f"\nINCIDENT {incident['incident']}  {incident['kind']}: {incident['text']}")
+    for name, value in incident["detail"].get("values", {}).items():  # what an expression read
+        put(f"read:    {name} = {json.dumps(value, ensure_ascii=False)}")

@@ -19,6 +19,10 @@ from ee_core.model.job import Job
 _JOB_FIELDS: Final = frozenset({"name", "version", "owner", "priority", "labels"})
 _MAX_VALUE_BYTES: Final = 200  # of one value shown to a person
 _MAX_VALUES: Final = 20
+# What an expression reads are outputs: only a branch that is still on its way, or comes by again, gives new ones.
+CURE: Final = (
+    "mend the workflow and submit it anew; a retry helps only when another branch changes what was read"
+)
 
 
 class NativeScope(Mapping[str, Any]):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ee_core.errors import ExpressionError
-from ee_core.model.context import scope_of, values_read
+from ee_core.model.context import CURE, scope_of, values_read
 from ee_core.model.draft import Draft, Trouble
 from ee_core.model.events import (
     Choice,
@@ -134,7 +134,7 @@ def _broken(draft: Draft, node: int, slot: int, program: Program, error: Express
         IncidentKind.EXPRESSION,
         (Choice.RETRY, Choice.FAIL),
         f"the condition of the pointer from {content.id!r} to {target!r} failed: {error};"
-        " retry when what it reads has changed, or fail the node",
+        f" fail the node, {CURE}",
         {
             "expression": error.source or program.source,
             "pointer": target,
@@ -152,7 +152,7 @@ def _no_branch(draft: Draft, node: int) -> Trouble:
         IncidentKind.NO_BRANCH_TAKEN,
         (Choice.RETRY, Choice.FAIL),
         f"no pointer of node {content.id!r} can be followed: no condition is true and there is no 'otherwise';"
-        " retry when what they read has changed, or fail the node",
+        f" fail the node, {CURE}",
         {
             "expressions": [
                 {"expression": pointer.when[:_SHOWN_CHARACTERS], "pointer": pointer.to}

@@ -27,6 +27,16 @@ def test_r07_a_condition_that_fails_opens_an_incident_and_follows_nothing(flow, 
     assert stage.statuses == {"a#1": "Success"}
 
 
+def test_r07_an_incident_names_the_cure_first_and_when_a_retry_helps(flow):
+    stage = flow().activity("a", "b?1/0").activity("b").stage()
+
+    stage.succeed("a#1")
+
+    assert stage.job.incidents["i1"].text.endswith(
+        "; fail the node, mend the workflow and submit it anew; a retry helps only when another branch changes what was read"
+    )
+
+
 def test_r07_values_shown_are_bounded(flow):
     stage = flow().activity("a", "b?nodes.a.output['k']").activity("b").stage()
 

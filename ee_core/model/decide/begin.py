@@ -8,7 +8,7 @@ import msgspec
 
 from ee_core.errors import ExpressionError
 from ee_core.model.compiled import Rendered, to_rendered
-from ee_core.model.context import scope_of, values_read
+from ee_core.model.context import CURE, scope_of, values_read
 from ee_core.model.draft import Draft, Trouble
 from ee_core.model.events import AttemptAssigned, Choice, IncidentKind
 from ee_core.model.facts import BotGranted
@@ -112,7 +112,7 @@ def _broken(draft: Draft, node: int, error: ExpressionError) -> Trouble:
         IncidentKind.EXPRESSION,
         (Choice.RETRY, Choice.SKIP, Choice.FAIL),
         f"an expression in the input of node {name!r} failed: {error};"
-        " retry when what it reads has changed, skip the node with an output, or fail it",
+        f" skip the node with an output, or fail it, {CURE}",
         {
             "expression": error.source,
             "column": error.column,

@@ -77,7 +77,7 @@ class Loose(Mutant):
 
 class Forgiving(Mutant):
     def evaluate(self, inner, scope):
-        absent = {name: None for name in inner.references if name not in scope}
+        absent = {name: {"ready": False} for name in inner.references if name not in scope}
         return inner.evaluate({**absent, **scope})
 
 

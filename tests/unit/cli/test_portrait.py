@@ -30,3 +30,12 @@ def test_what_was_never_attempted_has_no_attempt_and_all_waits_stand_together(ca
         "waiting: a#1: bot 'b1' has attempt 1",
         "waiting: b#1 waits for a bot",
     ]
+
+
+def test_an_incident_shows_what_its_expression_read(capsys):
+    incident = {"incident": "i1", "kind": "Expression", "text": "t", "choices": ["fail"], "visit": "a#1"}
+    shown = SHOWN | {"incidents": [incident | {"detail": {"values": {"nodes.a.output": {"n": "é"}}}}]}
+    print_job(shown, Output("table"), CommandLine())
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3:-1] == ["INCIDENT i1  Expression: t", 'read:    nodes.a.output = {"n": "é"}']
