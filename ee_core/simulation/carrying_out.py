@@ -6,9 +6,7 @@ The same plan gives the same history, on every machine with the same Python and 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,11 +18,12 @@ from ee_core.simulation.history import History, Waited
 from ee_core.simulation.life import ProcessLoop
 from ee_core.simulation.loop import VirtualLoopError
 from ee_core.simulation.plan import draw
+from ee_core.simulation.quiet import quiet
 from ee_core.simulation.storm import Storm
 from ee_core.simulation.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from ee_core.simulation.activities import Cast
     from ee_core.simulation.faults import Fault
@@ -98,7 +97,7 @@ def carry_out(
                 raise
             runs.clear()
 
-    with _quiet(), asyncio.Runner(loop_factory=lambda: loop) as runner:
+    with quiet(), asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(play())
         left = loop.pending_tasks()
     if not runs or left:
@@ -167,18 +166,6 @@ async def _settle(world: World) -> None:
         if not any(bot.owes for bot in world.bots.values()):
             return
         await asyncio.sleep(_LOOKS_S)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the log still: what goes wrong here goes wrong on purpose, thousands of times."""
-    log = logging.getLogger("ee_core")
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
 
 
 __all__ = ["CALM_S", "START_US", "Run", "carry_out", "simulate"]

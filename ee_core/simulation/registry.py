@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ee_core.contracts.activity import ActivityTraits, ActivityType
+    from ee_core.contracts.env import Env
     from ee_core.contracts.expression import Language
     from ee_core.model.events import AnyEvent
     from ee_core.model.ids import JobId
@@ -43,8 +44,27 @@ class _Policies(CorePolicies):
         self._recorder.told(job_id, event)
 
 
-class SimulatedRegistry(Registry):
-    """A registry that finds played types where the real one finds plugins.
+class RegistryOfTypes(Registry):
+    """A registry that finds given activity types where the real one finds plugins, and no plugin's hooks."""
+
+    def __init__(
+        self, settings: Settings, env: Env, policies: CorePolicies, types: Mapping[str, ActivityType]
+    ) -> None:
+        super().__init__(settings, env, core=policies, entries=list_languages())
+        self._types = types
+
+    def open_activity(self, name: str) -> ActivityType | None:
+        return self._types.get(name)
+
+    def installed_activities(self) -> Mapping[str, ActivityType]:
+        return dict(self._types)
+
+    def open_expressions(self, name: str) -> Language:
+        return open_language(name)
+
+
+class SimulatedRegistry(RegistryOfTypes):
+    """The registry of simulated engines: its types are played.
 
     Args:
         engine: Settings of that section, over the defaults.
@@ -58,18 +78,9 @@ class SimulatedRegistry(Registry):
     def __init__(self, env: VirtualEnv, recorder: Recorder, engine: Mapping[str, Any], cast: Cast) -> None:
         self.settings = Settings.model_validate({"engine": dict(engine)})
         self.policies = _Policies(env, recorder, max_open_jobs=self.settings.engine.max_open_jobs)
-        super().__init__(self.settings, env, core=self.policies, entries=list_languages())
         self._recorder = recorder
-        self._types = {name: cast.make_type(name, recorder, self._who) for name in sorted(cast.in_house)}
-
-    def open_activity(self, name: str) -> ActivityType | None:
-        return self._types.get(name)
-
-    def installed_activities(self) -> Mapping[str, ActivityType]:
-        return dict(self._types)
-
-    def open_expressions(self, name: str) -> Language:
-        return open_language(name)
+        types = {name: cast.make_type(name, recorder, self._who) for name in sorted(cast.in_house)}
+        super().__init__(self.settings, env, self.policies, types)
 
     def _who(self, traits: ActivityTraits) -> Doer:
         engine = self._recorder.engine_of(current_life())

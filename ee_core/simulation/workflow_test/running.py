@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-import logging
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +43,7 @@ from ee_core.registry import Registry
 from ee_core.simulation.engines import EmptyCatalogue
 from ee_core.simulation.env import VirtualEnv
 from ee_core.simulation.loop import VirtualLoop
+from ee_core.simulation.quiet import quiet
 from ee_core.simulation.workflow_test.run import UnstubbedError, read_run
 from ee_core.simulation.workflow_test.stubbing import (
     StubbedRegistry,
@@ -53,7 +53,7 @@ from ee_core.simulation.workflow_test.stubbing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextvars import Context
 
     from ee_core.engine import Engine
@@ -184,7 +184,7 @@ def run_loaded(
 ) -> Run:
     """Carry out a workflow whose inputs and stubs were checked. Raises as `run_workflow`."""
     stubs = Stubs(loaded.workflow, answers)
-    with _quiet(), asyncio.Runner(loop_factory=_DrowsyLoop) as runner:
+    with quiet(), asyncio.Runner(loop_factory=_DrowsyLoop) as runner:
         run = runner.run(_play(loaded, dict(inputs), stubs))
     recorded = RECORDED.get()
     if recorded is not None:
@@ -323,15 +323,3 @@ def _without_bots(definition: Definition) -> Definition:
     workflow = replace(definition.workflow, nodes=nodes)
     content = to_content(workflow)
     return Definition(workflow, content, content_hash(content))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the log still: a failure that is expected is no news."""
-    log = logging.getLogger("ee_core")
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        log.setLevel(level)

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 from ee_core.config import Settings
 from ee_core.errors import ActivityError, InputError
 from ee_core.local.activities import DelayActivity, LogActivity, NoopActivity
-from ee_core.registry import Registry
-from ee_core.simulation.registry import list_languages, open_language
+from ee_core.simulation.registry import RegistryOfTypes
 from ee_core.simulation.rehearsal_cast import Stub, to_stub
 
 if TYPE_CHECKING:
     from ee_core.contracts.activity import ActivityContext, ActivityTraits, ActivityType
     from ee_core.contracts.env import Env
-    from ee_core.contracts.expression import Language
     from ee_core.local.policies import CorePolicies
     from ee_core.model.workflow import Node, Workflow
 
@@ -131,19 +129,10 @@ class _StubbedType:
         return await self._stubs.carry_out(self.name, context, value)
 
 
-class StubbedRegistry(Registry):
-    """A registry that finds stubbed types where the real one finds plugins, and no plugin's hooks."""
+class StubbedRegistry(RegistryOfTypes):
+    """A registry that finds stubbed types where the real one finds plugins."""
 
     def __init__(self, env: Env, policies: CorePolicies, workflow: Workflow, stubs: Stubs) -> None:
-        super().__init__(Settings(), env, core=policies, entries=list_languages())
         types = {node.activity.type for node in workflow.nodes if node.activity is not None}
-        self._types = {name: _StubbedType(name, stubs) for name in sorted(types) if name}
-
-    def open_activity(self, name: str) -> ActivityType | None:
-        return self._types.get(name)
-
-    def installed_activities(self) -> Mapping[str, ActivityType]:
-        return dict(self._types)
-
-    def open_expressions(self, name: str) -> Language:
-        return open_language(name)
+        stubbed = {name: _StubbedType(name, stubs) for name in sorted(types) if name}
+        super().__init__(Settings(), env, policies, stubbed)
