@@ -50,8 +50,13 @@ if TYPE_CHECKING:
 
 
 class EngineError(Exception):
-    """The root of all errors of EE."""
+    """The root of all errors of EE.
 
+    Attributes:
+        is_told: Whoever raised it has logged what it comes of, an outage as a whole; see `ee_core.contracts.outage`.
+    """
+
+    is_told = False
     retryable: ClassVar[bool] = False
     code: ClassVar[str] = "error"  # stable, lower case; what messages and `-o json` carry
 

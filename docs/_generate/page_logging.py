@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LEVELS = {"exception": "error", "log": "as asked"}
+_TOLD = "warning or info"
 
 
 @dataclass(frozen=True, order=True)
@@ -51,12 +52,22 @@ def _read(file: Path, folder: Path) -> Iterator[LogLine]:
             yield LogLine(
                 action=str(action.value) if isinstance(action, ast.Constant) else ast.unparse(action),
                 module=module.removesuffix(".__init__"),
-                level=_LEVELS.get(node.func.attr, node.func.attr),
+                level=_level(node, node.func.attr),
                 message=str(arguments[0].value)
                 if arguments and isinstance(arguments[0], ast.Constant)
                 else "",
                 fields=tuple(str(key) for key in keys if key != "action"),
             )
+
+
+def _level(call: ast.Call, method: str) -> str:
+    if (
+        method == "log"
+        and isinstance(call.args[0], ast.Call)
+        and "level_of" in ast.unparse(call.args[0].func)
+    ):
+        return _TOLD
+    return _LEVELS.get(method, method)
 
 
 def make() -> str:
@@ -76,6 +87,7 @@ def make() -> str:
         "EE logs through Python's `logging`, each module under its own name; it installs no handler. `eectl` writes to"
         " stderr: warnings, with `-v` what the engine does, with `-vv` everything. Each line carries in its `extra` an"
         " `action`, a stable word for programs, and the fields named here. Lines of an attempt also carry `job`,"
-        " `visit`, `attempt` and `activity`. `%s` and `%r` stand for values.",
+        " `visit`, `attempt` and `activity`. `%s` and `%r` stand for values. What is `warning or info` is a warning, but"
+        " not in an outage that was told as a whole, as by `broker_lost`: then it is info.",
         table(("action", "level", "logger", "message", "fields"), rows),
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ee_core.contracts.broker import Channel, ChannelKind
+from ee_core.contracts.outage import level_of
 from ee_core.errors import BrokerError, MessageError
 from ee_core.model.limits import MAX_OUTPUT_BYTES
 
@@ -105,7 +106,8 @@ class Answers:
         try:
             await self.send(entry.reply_to, self._stored(entry))
         except (BrokerError, MessageError) as error:
-            _LOG.warning(
+            _LOG.log(
+                level_of(error),
                 "the response of %s was not sent, it is repeated: %s",
                 entry.key,
                 error,
@@ -123,8 +125,11 @@ async def give_signs(
         try:
             await send(context.last_progress)
         except BrokerError as error:
-            context.log.warning(
-                "a sign of life was not sent: %s", error, extra={"action": "heartbeat_failed"}
+            context.log.log(
+                level_of(error),
+                "a sign of life was not sent: %s",
+                error,
+                extra={"action": "heartbeat_failed"},
             )
 
 

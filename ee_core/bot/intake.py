@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from ee_core.contracts.outage import level_of
 from ee_core.errors import BrokerError, LedgerError, MessageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ async def take(deliveries: AsyncIterator[Delivery], handle: Callable[[bytes], Aw
             await _settle(delivery, handle)
         except BrokerError as error:
             # it comes again, and is judged by what is known then
-            _LOG.warning("a message was not settled: %s", error, extra={"action": "settle_failed"})
+            _LOG.log(
+                level_of(error), "a message was not settled: %s", error, extra={"action": "settle_failed"}
+            )
 
 
 async def _settle(delivery: Delivery, handle: Callable[[bytes], Awaitable[None]]) -> None:
@@ -40,7 +43,13 @@ async def _settle(delivery: Delivery, handle: Callable[[bytes], Awaitable[None]]
         )
         await delivery.reject(str(error))
     except (LedgerError, BrokerError) as error:
-        _LOG.warning("a message on %r waits: %s", delivery.subject, error, extra={"action": "message_waits"})
+        _LOG.log(
+            level_of(error),
+            "a message on %r waits: %s",
+            delivery.subject,
+            error,
+            extra={"action": "message_waits"},
+        )
         await delivery.retry(delay_s=_RETRY_S)
     else:
         await delivery.ack()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.contracts.broker import Channel, ChannelKind
+from ee_core.contracts.outage import level_of
 from ee_core.errors import BrokerError, MessageError
 from ee_core.messages.bots import BotHello, BotsCall
 from ee_core.model.ids import Fence
@@ -141,4 +142,10 @@ class Presence:
             await self._broker.publish(Channel(ChannelKind.BROADCAST, subject), message.to_bytes())
         except BrokerError as error:
             # best effort, and the next one is due soon
-            _LOG.warning("bot %r was not heard: %s", message.bot, error, extra={"action": "hello_failed"})
+            _LOG.log(
+                level_of(error),
+                "bot %r was not heard: %s",
+                message.bot,
+                error,
+                extra={"action": "hello_failed"},
+            )

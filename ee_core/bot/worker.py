@@ -22,6 +22,7 @@ from ee_core.bot.presence import NO_FENCE, Presence, Status
 from ee_core.bot.running import Attempt
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.contracts.envelope import check_subject
+from ee_core.contracts.outage import level_of
 from ee_core.errors import BrokerError, BrokerUnavailableError, MessageError
 from ee_core.messages.activity import ActivityAck, ActivityCancel, ActivityRequest, ActivityResponse
 
@@ -171,7 +172,9 @@ class WorkerHost(Lifetime):
                 await delivery.retry(delay_s=0.0 if self._is_draining else _RETRY_S)
         except BrokerError as error:
             # it comes again, here or at another worker
-            _LOG.warning("a request was not settled: %s", error, extra={"action": "settle_failed"})
+            _LOG.log(
+                level_of(error), "a request was not settled: %s", error, extra={"action": "settle_failed"}
+            )
 
     async def _answer(self, request: ActivityRequest) -> bool:
         """Carry out a request unless that was done, send its response, and return whether it is done with."""
@@ -187,7 +190,9 @@ class WorkerHost(Lifetime):
                 return False
             await self._send(request, response)
         except BrokerError as error:
-            _LOG.warning("a response was not sent: %s", error, extra={"action": "response_failed"})
+            _LOG.log(
+                level_of(error), "a response was not sent: %s", error, extra={"action": "response_failed"}
+            )
             return False
         return True
 

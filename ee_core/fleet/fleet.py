@@ -362,6 +362,7 @@ class Fleet:
 
     def _key_lost(self) -> None:
         error = LockLostError("the engine's key had expired: others may have taken its bots")
+        error.is_told = True  # of the key, and so of all its bots
         for seat in self._seats.values():
             if seat.lease is not None:
                 self._spawn(self._leases.lose(seat, error), f"lose-{seat.bot}")
@@ -378,7 +379,11 @@ class Fleet:
             await asyncio.sleep(_SWEEP_S)
             gone = self.roster.expire(self._now_s())
             for bot in gone:
-                _log.warning("bot %s is gone: no sign of life", bot, extra={"action": "bot_gone", "bot": bot})
+                _log.warning(
+                    "bot %s is gone: no sign of life; see whether its process runs and reaches the broker",
+                    bot,
+                    extra={"action": "bot_gone", "bot": bot},
+                )
             if gone:
                 self._tell_workers()
             self._tell_missing()

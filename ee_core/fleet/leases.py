@@ -13,6 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from ee_core.contracts.lock import LeaseState
+from ee_core.contracts.outage import level_of
 from ee_core.errors import (
     BrokerUnavailableError,
     LockError,
@@ -114,8 +115,12 @@ class Leases:
         except LockUnavailableError as error:
             # the record may be ours all the same: its holder may take it again
             seat.denied_until_s = asyncio.get_running_loop().time() + _KEY_REPEAT_S
-            _log.warning(
-                "the lock of bot %s is out of reach: %s", seat.bot, error, extra={"action": "lease_late"}
+            _log.log(
+                level_of(error),
+                "the lock of bot %s is out of reach: %s",
+                seat.bot,
+                error,
+                extra={"action": "lease_late"},
             )
         except LockError as error:
             # a record that cannot be used costs its bot; the others have theirs
@@ -178,7 +183,13 @@ class Leases:
                     seat.bot, engine=self._engine, now_us=self._env.now(), floor=floor
                 )
             except LockUnavailableError as error:
-                _log.warning("the lock of bot %s is out of reach, trying again: %s", seat.bot, error)
+                _log.log(
+                    level_of(error),
+                    "the lock of bot %s is out of reach, trying again: %s",
+                    seat.bot,
+                    error,
+                    extra={"action": "lease_late"},
+                )
                 await asyncio.sleep(1.0)
 
     async def _claim(self, seat: Seat, lease: Lease) -> ActivityResponse | None:
@@ -247,8 +258,12 @@ class Leases:
         try:
             await self._send(subject, body)
         except BrokerUnavailableError as error:
-            _log.warning(
-                "%s was not sent, it is repeated: %s", subject, error, extra={"action": "send_failed"}
+            _log.log(
+                level_of(error),
+                "%s was not sent, it is repeated: %s",
+                subject,
+                error,
+                extra={"action": "send_failed"},
             )
 
     async def give_back(self, seat: Seat) -> None:
@@ -259,12 +274,19 @@ class Leases:
         try:
             await self._release(seat, lease)
         except LockError as error:
-            _log.warning("bot %s was not given back: %s", seat.bot, error, extra={"action": "release_failed"})
+            _log.log(
+                level_of(error),
+                "bot %s was not given back: %s",
+                seat.bot,
+                error,
+                extra={"action": "release_failed"},
+            )
 
     async def lose(self, seat: Seat, error: LockError) -> None:
         """Stop using a bot whose record is no longer ours."""
         seat.lease = None
-        _log.warning(
+        _log.log(
+            level_of(error),
             "the lease of bot %s is lost: %s",
             seat.bot,
             error,
@@ -340,7 +362,13 @@ class Leases:
             try:
                 return await self._lock.write(lease, state, reason)
             except LockUnavailableError as error:
-                _log.warning("the lock of bot %s is out of reach, trying again: %s", lease.record.bot, error)
+                _log.log(
+                    level_of(error),
+                    "the lock of bot %s is out of reach, trying again: %s",
+                    lease.record.bot,
+                    error,
+                    extra={"action": "lease_late"},
+                )
                 await asyncio.sleep(_KEY_REPEAT_S)
 
     async def _release(self, seat: Seat, lease: Lease) -> None:
@@ -372,7 +400,12 @@ class Leases:
                 await self._make_anew(on_lost)
             if self._env.boottime_s() > self._key_until_s:
                 # nobody has told us, but others may have seen it go
-                _log.error("the engine's key was not renewed in time", extra={"action": "engine_key_lost"})
+                _log.error(
+                    "the engine's key was not renewed in %.0f s: other engines may take its bots; it takes them again"
+                    " as soon as it reaches their locks",
+                    TTL_S,
+                    extra={"action": "engine_key_lost"},
+                )
                 await self._make_anew(on_lost)
 
     async def _make_anew(self, on_lost: Callable[[], None]) -> None:
@@ -386,7 +419,12 @@ class Leases:
         try:
             await self._lock.keep_alive(self._engine, ttl_s=TTL_S)
         except LockUnavailableError as error:
-            _log.warning("the engine's key was not renewed: %s", error, extra={"action": "engine_key_late"})
+            _log.log(
+                level_of(error),
+                "the engine's key was not renewed, trying again: %s",
+                error,
+                extra={"action": "engine_key_late"},
+            )
             return False
         self._key_until_s = asked_s + TTL_S
         self._has_key.set()

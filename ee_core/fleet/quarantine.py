@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ee_core.contracts.lock import LeaseState
+from ee_core.contracts.outage import level_of
 from ee_core.errors import LockError
 
 if TYPE_CHECKING:
@@ -78,5 +79,10 @@ class Quarantine:
                         self.note(record)
             except LockError as error:
                 # a quarantined bot is not to be had meanwhile either: the lock refuses it
-                _log.warning("lock records are not seen: %s", error, extra={"action": "lock_watch_late"})
+                _log.log(
+                    level_of(error),
+                    "lock records are not seen: %s",
+                    error,
+                    extra={"action": "lock_watch_late"},
+                )
             await asyncio.sleep(_AGAIN_S)

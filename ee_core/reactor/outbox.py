@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ee_core.contracts.broker import ChannelKind
+from ee_core.contracts.outage import level_of
 from ee_core.errors import BrokerError, MessageError
 
 if TYPE_CHECKING:
@@ -94,8 +95,12 @@ class Outbox:
                 _log.warning("%s goes without headers: %s", letter.channel.subject, error)
                 await self._publish(letter, {})
         except (BrokerError, MessageError) as error:
-            _log.warning(
-                "%s was not sent: %s", letter.channel.subject, error, extra={"action": "send_failed"}
+            _log.log(
+                level_of(error),
+                "%s was not sent: %s",
+                letter.channel.subject,
+                error,
+                extra={"action": "send_failed"},
             )
 
     async def _publish(self, letter: Letter, headers: Mapping[str, str]) -> None:

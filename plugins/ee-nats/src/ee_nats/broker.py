@@ -103,7 +103,7 @@ class NatsBroker:
             try:
                 await connection.nc.publish(subject, body, headers=sent or None)
             except nats.errors.Error as error:
-                raise BrokerUnavailableError(
+                raise connection.outage.make_error(
                     f"not connected to NATS; nothing was sent to {subject!r}"
                 ) from error
             return
@@ -139,7 +139,7 @@ class NatsBroker:
     async def request(self, subject: str, body: bytes, *, timeout_s: float) -> bytes:
         connection, _ = self._opened()
         self._check_size(check_subject(subject), body)
-        return await connection.request(subject, body, timeout_s=timeout_s)
+        return await connection.request(subject, body, timeout_s=timeout_s, asks_server=False)
 
     def respond(
         self, subject: str, answer: Callable[[bytes], Awaitable[bytes]]

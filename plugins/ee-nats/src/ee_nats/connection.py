@@ -19,6 +19,7 @@ import nats.aio.client
 import nats.errors
 
 from ee_core.errors import BrokerError, BrokerUnavailableError, ConfigError
+from ee_nats.outage import Outage, find_reason
 from ee_nats.requests import UNKNOWN, Requests
 from ee_nats.settings import NatsSettings
 
@@ -74,6 +75,7 @@ class Connection:
 
     Attributes:
         nc: The client, for publishing and subscribing.
+        outage: Whether the server is out of reach; makes the errors of calls that fail of it.
         requests: What `request` waits for; use it directly where many are in flight.
         prefix: The namespace.
     """
@@ -82,11 +84,13 @@ class Connection:
         self.settings = settings
         self.prefix = settings.prefix
         self.nc = nats.aio.client.Client()
-        self.requests = Requests(self.nc)
+        self.outage = Outage(self._address)
+        self.requests = Requests(self.nc, self.outage)
         self.failure: BaseException | None = None  # why it closed by itself
         self._closing = False
         self._trials_left = len(settings.servers)  # 0 when connected
         self._last_error = ""
+        self._why_lost = ""
         self._on_change: list[Callable[[bool], Awaitable[None]]] = []
 
     @property
@@ -120,25 +124,43 @@ class Connection:
         *,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        asks_server: bool = True,
     ) -> bytes:
         """Ask, and return the answer's body.
+
+        Args:
+            asks_server: The server itself answers; False: somebody else, whose silence says nothing about the server.
 
         Raises:
             NoResponderError: Nobody answers there.
             BrokerUnavailableError: No answer in time, or not connected; it may have been asked. Retryable.
         """
         limit_s = self.settings.timeout_s if timeout_s is None else timeout_s
+        asked_s = asyncio.get_running_loop().time()
         number, coming = await self.requests.send(subject, body, dict(headers) if headers else None)
         try:
             async with asyncio.timeout(limit_s):
                 answer = await coming
         except TimeoutError:
-            raise BrokerUnavailableError(f"no answer on {subject!r} within {limit_s} s; {UNKNOWN}") from None
+            text = f"no answer on {subject!r} within {limit_s} s; {UNKNOWN}"
+            if asks_server:
+                raise self.unanswered(text, since_s=asked_s) from None
+            raise self.outage.make_error(text) from None
         finally:
             self.requests.forget(number)
         if answer.headers and answer.headers.get("Status") == "503":
             raise NoResponderError(f"nobody answers on {subject!r}")
         return bytes(answer.data)
+
+    def unanswered(self, text: str, *, since_s: float) -> BrokerUnavailableError:
+        """Return the error for a question that the server has not answered; told as an outage if it answers nobody.
+
+        Args:
+            since_s: When it was asked, in the loop's time.
+        """
+        if self.requests.is_silent(since_s) and not self._closing:
+            self.outage.begin(find_reason(TimeoutError()) or "")
+        return self.outage.make_error(text)
 
     async def api(self, name: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask JetStream, as ``STREAM.INFO.<name>``.
@@ -201,6 +223,7 @@ class Connection:
         if not self._closing:
             self._closing = True
             self._on_change.clear()
+            self.outage.leave()
             self.requests.fail("the connection to NATS was closed")
             if self.nc.is_connected or self.nc.is_connecting or self.nc.is_reconnecting:
                 await self.nc.close()
@@ -243,26 +266,37 @@ class Connection:
             return
         if self._closing:
             return
+        reason = find_reason(error)
+        if reason is not None:  # it is lost, which is told as a whole, or still lost
+            self._why_lost = self._why_lost or reason
+            _log.info("NATS: %s", _describe(error), extra={"action": "broker_error"})
+            return
         text = _describe(error)
         if text != self._last_error:  # the same one comes with every trial to reconnect
             self._last_error = text
-            _log.warning("nats: %s", text, extra={"action": "broker_error"})
+            _log.warning(
+                "the NATS server at %s says: %s", self._address, text, extra={"action": "broker_error"}
+            )
 
     async def _lost(self) -> None:
         if not self._trials_left and not self._closing:
-            _log.warning("connection to NATS lost", extra={"action": "broker_lost"})
+            self.outage.begin(self._why_lost or "it is heard no more")
             await self._tell(connected=False)
 
     async def _regained(self) -> None:
-        self._last_error = ""
-        _log.warning("connected to NATS again", extra={"action": "broker_regained"})
+        self._last_error = self._why_lost = ""
+        self.outage.end()
         await self._tell(connected=True)
 
     async def _ended(self) -> None:
         if not self._closing:
             self.failure = self.nc.last_error
+            self.outage.leave()
             _log.error(
-                "connection to NATS closed for good: %s", self.failure, extra={"action": "broker_closed"}
+                "the connection to the NATS server at %s is closed for good: %s; start this process again",
+                self._address,
+                self.failure,
+                extra={"action": "broker_closed"},
             )
             await self._tell(connected=False)
 

@@ -261,8 +261,8 @@ class PullConsumer(Mailbox[JetStreamDelivery]):
             await self._pull()
         else:
             _log.info(
-                "consumer %s: %s %s",
-                self._durable,
+                "messages on %s do not come now, trying again: %s %s",
+                self._pattern,
                 headers.get("Status"),
                 headers.get("Description", ""),
                 extra={"action": "consumer_interrupted"},
@@ -313,9 +313,10 @@ class PullConsumer(Mailbox[JetStreamDelivery]):
         try:
             await self._start()
         except (BrokerError, nats.errors.Error) as error:
-            _log.warning(
-                "consumer %s is interrupted: %s",
-                self._durable,
+            _log.log(
+                self._connection.outage.level_of(error),
+                "messages on %s do not come now, trying again: %s",
+                self._pattern,
                 error,
                 extra={"action": "consumer_interrupted"},
             )
@@ -325,7 +326,9 @@ class PullConsumer(Mailbox[JetStreamDelivery]):
     def _kept(self, keeper: asyncio.Task[None]) -> None:
         """End the iterator with the error, if the keeper did: without it the consumer would be silent for ever."""
         if not keeper.cancelled() and (error := keeper.exception()) is not None:
-            _log.error("consumer %s ended", self._durable, exc_info=error, extra={"action": "consumer_ended"})
+            _log.error(
+                "the consumer of %s ended", self._pattern, exc_info=error, extra={"action": "consumer_ended"}
+            )
             self.end(lambda: BrokerError(f"the consumer of {self._pattern!r} ended: {error!r}"))
 
     async def _send(self, answers: list[tuple[str, bytes]]) -> None:

@@ -110,7 +110,12 @@ class RecordWatch:
                 await self._begin()
                 pause_s = _FIRST_PAUSE_S
             except LockError as error:
-                _log.warning("lock records are not followed, trying again: %s", error)
+                _log.log(
+                    self._connection.outage.level_of(error),
+                    "lock records are not followed, trying again: %s",
+                    error,
+                    extra={"action": "lock_watch_late"},
+                )
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 self._broken.set()

@@ -20,6 +20,7 @@ class Publisher:
     """Publishes on an open connection."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._requests = connection.requests
         self._timeout_s = connection.settings.timeout_s
         self._waiting: dict[
@@ -61,11 +62,8 @@ class Publisher:
                 return
             self._requests.forget(number)
             if not stored.done():
-                stored.set_exception(
-                    BrokerUnavailableError(
-                        f"NATS did not acknowledge the message in {self._timeout_s} s; {UNKNOWN}"
-                    )
-                )
+                why = f"NATS did not acknowledge the message in {self._timeout_s} s; {UNKNOWN}"
+                stored.set_exception(self._connection.unanswered(why, since_s=deadline_s - self._timeout_s))
 
 
 def _check(answer: Msg, subject: str) -> None:

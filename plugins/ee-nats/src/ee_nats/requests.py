@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import nats.errors
 
-from ee_core.errors import BrokerUnavailableError
-
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
+
+    from ee_nats.outage import Outage
 
 UNKNOWN: Final = "it may have arrived all the same"
 
@@ -24,8 +24,10 @@ UNKNOWN: Final = "it may have arrived all the same"
 class Requests:
     """The questions of one connection that have no answer yet."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, outage: Outage) -> None:
         self._client = client
+        self._outage = outage
+        self._heard_s = 0.0  # when the last answer came
         self._inbox = ""
         self._numbers = itertools.count(1)
         self._open: dict[int, asyncio.Future[Any]] = {}  # each gives a Msg
@@ -53,21 +55,27 @@ class Requests:
         except nats.errors.Error as error:
             del self._open[number]
             reason = "not connected to NATS" if not self._client.is_connected else str(error)
-            raise BrokerUnavailableError(f"{reason}; nothing was sent to {subject!r}") from error
+            raise self._outage.make_error(f"{reason}; nothing was sent to {subject!r}") from error
         return number, answer
 
     def forget(self, number: int) -> None:
         """Expect no answer any more."""
         self._open.pop(number, None)
 
+    def is_silent(self, since_s: float) -> bool:
+        """Whether no question at all was answered since an instant of the loop's time."""
+        return self._heard_s < since_s
+
     def fail(self, reason: str) -> None:
         """Tell all who wait that no answer will come."""
         waiting, self._open = self._open, {}
         for answer in waiting.values():
             if not answer.done():
-                answer.set_exception(BrokerUnavailableError(f"{reason}; {UNKNOWN}"))
+                answer.set_exception(self._outage.make_error(f"{reason}; {UNKNOWN}"))
 
     async def _answered(self, message: Msg) -> None:
+        self._heard_s = asyncio.get_running_loop().time()
+        self._outage.end()
         answer = self._open.pop(int(message.subject.rpartition(".")[2]), None)
         if answer is not None and not answer.done():
             answer.set_result(message)
