@@ -98,7 +98,7 @@ class BotMissing(Fact):
     """No live bot (or worker) fits a visit."""
 
     visit: VisitId
-    text: str  # what was wanted and who is there
+    text: str  # what was wanted and who is there; last, how one that fits is started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class PluginMissing(Fact):
     """Work the engine's own process must do has no plugin here (R23)."""
 
     visit: VisitId
-    text: str  # entry point and package
+    text: str  # entry point and package; last, how it gets there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

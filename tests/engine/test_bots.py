@@ -197,6 +197,10 @@ async def test_no_bot_opens_an_incident_after_a_while_that_closes_itself_when_on
 
         assert "'work' with app=sap" in incident["text"]
         assert "other (paint)" in incident["text"]
+        assert incident["text"].endswith(
+            "; start one with `eectl bot run FILE`, skip the node with an output, or fail it"
+        )
+        assert incident["text"].count("start ") == 1
         assert sorted(incident["choices"]) == ["fail", "skip"]
         assert w.find(job, "IncidentClosed")[0].by == "gone"
         assert w.events(job).count("IncidentOpened") == 1

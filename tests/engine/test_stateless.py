@@ -173,6 +173,7 @@ async def test_r23_a_missing_plugin_opens_an_incident_that_names_entry_point_and
 
         assert "'post'" in incident["text"]
         assert "ee.activities" in incident["text"]
+        assert incident["text"].count("install ") == 1
         assert len(w.started()) == 1
         await w.stop()
         await w.start()

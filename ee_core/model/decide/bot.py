@@ -32,7 +32,7 @@ def decide_missing(job: Job, fact: BotMissing) -> Decided:
     if isinstance(wait, LeaseWait) or (
         isinstance(wait, ResponseWait) and wait.bot is None and not wait.local
     ):
-        return _ask(job, fact, IncidentKind.NO_BOT, "start a bot that fits")
+        return _ask(job, fact, IncidentKind.NO_BOT)
     return _not_waiting(job)
 
 
@@ -40,7 +40,7 @@ def decide_plugin_missing(job: Job, fact: PluginMissing) -> Decided:
     """Ask a person about work that this process must do and cannot."""
     wait = _wait(job, fact.visit)
     if isinstance(wait, ResponseWait) and wait.local:
-        return _ask(job, fact, IncidentKind.PLUGIN_MISSING, "install the package")
+        return _ask(job, fact, IncidentKind.PLUGIN_MISSING)
     return _not_waiting(job)
 
 
@@ -54,7 +54,7 @@ def decide_plugin_found(job: Job, fact: PluginFound) -> Decided:
     return _close(job, fact, IncidentKind.PLUGIN_MISSING)
 
 
-def _ask(job: Job, fact: BotMissing | PluginMissing, kind: IncidentKind, cure: str) -> Decided:
+def _ask(job: Job, fact: BotMissing | PluginMissing, kind: IncidentKind) -> Decided:
     visit = job.visits[fact.visit]
     if visit.incident is not None:
         return Ignored("duplicate")
@@ -63,7 +63,7 @@ def _ask(job: Job, fact: BotMissing | PluginMissing, kind: IncidentKind, cure: s
     trouble = Trouble(
         kind,
         (Choice.SKIP, Choice.FAIL),
-        f"node {node!r} cannot be carried out: {fact.text}; {cure}, skip the node with an output, or fail it",
+        f"node {node!r} cannot be carried out: {fact.text}, skip the node with an output, or fail it",
         {"reason": fact.text},
     )
     draft.open_incident(trouble, visit=visit.id)
