@@ -13,6 +13,7 @@ import page_contracts
 import page_diagnostics
 import page_errors
 import page_events
+import page_failures
 import page_hooks
 import page_logging
 import page_messages
@@ -28,6 +29,7 @@ _PAGES = {
     "messages.schema.json": page_messages.make_schema,
     "settings.md": page_settings.make,
     "errors.md": page_errors.make,
+    "failures.md": page_failures.make,
     "commands.md": page_commands.make,
     "diagnostics.md": page_diagnostics.make,
     "events.md": page_events.make,

@@ -13,9 +13,11 @@ from ee_core.cli.output import put
 from ee_core.cli.session import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ee_core.cli.topics import Topic
+    from ee_core.contracts.activity import ActivityType
+    from ee_core.errors import NotFoundError
 
 
 @click.command()
@@ -23,17 +25,17 @@ if TYPE_CHECKING:
 @output_options
 @click.pass_context
 def explain(context: click.Context, word: str | None, output: Output) -> int:
-    """Explain WORD: a code of a message, an exit code, an incident, an activity type, or a key of workflow files.
+    """Explain WORD: a code of a message or a failure, an exit code, an incident, an activity type, a key of workflow files.
 
     Without a word, list what can be explained. Examples:
 
         eectl explain EE-W105
         eectl explain Lost
+        eectl explain secret_missing
         eectl explain http
         eectl explain retry.attempts
     """
     from ee_core.cli.topics import find_topics, list_topics
-    from ee_core.errors import NotFoundError
     from ee_core.local.env import SystemEnv
     from ee_core.registry import Registry
 
@@ -44,18 +46,30 @@ def explain(context: click.Context, word: str | None, output: Output) -> int:
         return Exit.OK
     found = find_topics(word, activities)
     if not found:
-        names = {topic.name for topic in list_topics(activities)}
-        close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
-        hint = (
-            f"did you mean {' or '.join(map(repr, close))}?" if close else "`eectl explain` lists what can be"
-        )
-        raise NotFoundError(f"{word!r} is nothing that can be explained; {hint}")
+        raise _unknown(word, activities)
     output.record(
         [topic.to_record() for topic in found],
         lambda: _print(found),
         names=[topic.name for topic in found],
     )
     return Exit.OK
+
+
+def _unknown(word: str, activities: Mapping[str, ActivityType]) -> NotFoundError:
+    """Return the error about a word that means nothing here."""
+    from ee_core.cli.topics import is_unknown_activity, list_topics
+    from ee_core.errors import NotFoundError
+
+    is_activity = is_unknown_activity(word, activities)
+    names = set(activities) if is_activity else {topic.name for topic in list_topics(activities)}
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.8 if is_activity else 0.5)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
+    if is_activity:
+        hint = hint or "if a bot serves it, `eectl bot list` shows which, and its own file says what it takes"
+        return NotFoundError(f"no installed plugin has the activity type {word!r}; {hint}")
+    return NotFoundError(
+        f"{word!r} is nothing that can be explained; {hint or '`eectl explain` lists what can be'}"
+    )
 
 
 def _print(found: Sequence[Topic]) -> None:

@@ -31,6 +31,7 @@ class Explanation:
     why: str
     mend: str
     wrong: str = ""  # a whole workflow file that shows it; empty where none can
+    by: str = ""  # of a failure: who gives this code
 
 
 @cache
@@ -38,11 +39,13 @@ def explanations(kind: str) -> Mapping[str, Explanation]:
     """Return all of a kind by code.
 
     Args:
-        kind: ``diagnostics``, ``errors`` or ``incidents``.
+        kind: ``diagnostics``, ``errors``, ``failures`` or ``incidents``.
     """
     text = files("ee_core.cli").joinpath("explained", f"{kind}.toml").read_text(encoding="utf-8")
     return {
-        code: Explanation(code, entry["why"], entry["mend"], _to_file(entry.get("wrong", "")))
+        code: Explanation(
+            code, entry["why"], entry["mend"], _to_file(entry.get("wrong", "")), entry.get("by", "")
+        )
         for code, entry in tomllib.loads(text).items()
     }
 

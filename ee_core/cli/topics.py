@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ee_core import errors
 from ee_core.cli.exits import MEANINGS, Exit, exit_of
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
     from ee_core.cli.explanations import Explanation
     from ee_core.contracts.activity import ActivityType
+
+FAILURE: Final = "failure"
+_CAPITALS: Final = re.compile(r"([A-Z]+)")
+_STANDS_FOR: Final = {"NUMBER": r"\d+", "STATUS": r"\d{3}", "NAME": "[a-z0-9_]+"}
+_ACTIVITY: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,16 @@ class Topic:
 
 def find_topics(word: str, activities: Mapping[str, ActivityType]) -> list[Topic]:
     """Return what a word may mean, the likeliest first; empty when it means nothing."""
-    return [topic for topic in list_topics(activities) if word.lower() in _names(topic)]
+    topics = list(list_topics(activities))
+    found = [topic for topic in topics if word.lower() in _names(topic)]
+    return found or [topic for topic in topics if topic.kind == FAILURE and _fits(word, topic.name)]
+
+
+def is_unknown_activity(word: str, activities: Mapping[str, ActivityType]) -> bool:
+    """Say whether a word that means nothing looks like an activity type of somebody's bot, as ``files.seal``."""
+    head, dot, rest = word.partition(".")
+    keys = {topic.name.partition(".")[0] for topic in _keys(activities)}
+    return bool(dot and _ACTIVITY.fullmatch(head) and _ACTIVITY.fullmatch(rest)) and head not in keys
 
 
 def list_topics(activities: Mapping[str, ActivityType]) -> Iterator[Topic]:
@@ -44,9 +59,18 @@ def list_topics(activities: Mapping[str, ActivityType]) -> Iterator[Topic]:
     yield from _keys(activities)
     yield from _incidents()
     yield from _errors()
+    yield from _failures()
     yield from _diagnostics()
     for code in Exit:
         yield Topic(str(int(code)), "exit code", partial(_capitalize, MEANINGS[code]))
+
+
+def _fits(word: str, name: str) -> bool:
+    """Say whether a code is one of those that a name with a word in capitals stands for, as ``http_503``."""
+    parts = _CAPITALS.split(name)
+    return len(parts) == 3 and bool(
+        re.fullmatch(f"{parts[0]}{_STANDS_FOR[parts[1]]}{parts[2]}", word.lower())
+    )
 
 
 def _names(topic: Topic) -> set[str]:
@@ -89,6 +113,15 @@ def _errors() -> Iterator[Topic]:
             code = int(exit_of(kind.__new__(kind)))
             about = f"{summary} Exit code {code}."
             yield Topic(kind.code, "error", partial(_body, about, known[kind.code]))
+
+
+def _failures() -> Iterator[Topic]:
+    for name, known in explanations("failures").items():
+        yield Topic(
+            name,
+            FAILURE,
+            partial(_body, f"An attempt or a node fails with this code. It comes from {known.by}.", known),
+        )
 
 
 def _incidents() -> Iterator[Topic]:

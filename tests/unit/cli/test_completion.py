@@ -73,10 +73,10 @@ def test_contexts_topics_and_templates_are_offered_with_nothing_heavy(tmp_path):
         ("eectl --context la", ["plain,lab", "plain,lathe"]),
         ("eectl context use pl", ["plain,plant"]),
         ("eectl context show l", ["plain,lab", "plain,lathe"]),
-        ("eectl explain ht", ["plain,http"]),
+        ("eectl explain ht", ["plain,http", "plain,http_STATUS"]),
         ("eectl explain EE-W105", ["plain,EE-W105"]),
         ("eectl explain parall", ["plain,parallel"]),
-        ("eectl explain joi", ["plain,join"]),
+        ("eectl explain joi", ["plain,join", "plain,join_stuck"]),
         ("eectl explain JoinS", ["plain,JoinStuck"]),
         ("eectl init --template h", ["plain,hello", "plain,http"]),
     ]:
