@@ -33,7 +33,8 @@ EngineError
 │  ├─ LockLostError            the record is no longer ours
 │  └─ LockUnavailableError     no answer in time; the lock may be ours; retryable
 ├─ SecretError                 a provider of secrets cannot be asked, or holds what is none; retryable
-├─ LedgerError                 a bot's ledger: in use by another process, not its own, or not writable
+├─ LedgerError                 a bot's ledger cannot be read or written
+│  └─ LedgerConflictError      another process has it, or it is another bot's
 └─ ActivityError               raised by activity and bot authors
    ├─ AttemptStoppedError      raised in an attempt that was asked to stop, where it reports progress
    ├─ PermanentActivityError   do not try again
@@ -319,9 +320,15 @@ class SecretError(EngineError):
 
 
 class LedgerError(EngineError):
-    """A bot's ledger is in use by another process, belongs to another bot, or cannot be read or written."""
+    """A bot's ledger cannot be read or written."""
 
     code = "ledger"
+
+
+class LedgerConflictError(LedgerError):
+    """A bot's ledger is open in another process, so the bot runs already, or it is the memory of another bot."""
+
+    code = "ledger_conflict"
 
 
 class ActivityError(EngineError):

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from ee_core.bot.entry import AttemptKey, Entry
-from ee_core.errors import LedgerError
+from ee_core.errors import LedgerConflictError, LedgerError
 from ee_core.model.ids import Fence
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Ledger:
                 f"ledger {self._place} has format {meta['format']!r}, this EE knows {_FORMAT!r}; upgrade"
             )
         if meta["bot"] != bot:
-            raise LedgerError(
+            raise LedgerConflictError(
                 f"ledger {self._place} is the memory of bot {meta['bot']!r}, not of {bot!r}; give each bot its own file"
             )
         self._ledger_id = meta["ledger"]
@@ -211,7 +211,8 @@ def open_ledger(place: str | Path, *, bot: str, env: Env, kind: type[AnyLedger] 
         kind: What to make: a class of its own in a simulation.
 
     Raises:
-        LedgerError: Another process has it open, it belongs to another bot, or it is damaged.
+        LedgerConflictError: Another process has it open, or it belongs to another bot.
+        LedgerError: It is damaged, or cannot be read or written.
     """
     ledger = kind(_connect(str(place), bot), f"{str(place)!r}")
     try:
@@ -240,9 +241,9 @@ def _connect(place: str, bot: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise LedgerError(
+            raise LedgerConflictError(
                 f"bot {bot!r} runs already: another process has its ledger {place!r} open;"
-                " stop that one, or start this one under another id"
+                " stop that one, or start this one under another id: `eectl bot run FILE --id ID`"
             ) from error
         raise LedgerError(f"ledger {place!r} of bot {bot!r} cannot be opened: {error}") from error
     return connection

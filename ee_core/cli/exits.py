@@ -65,6 +65,7 @@ _BY_ERROR: Final[Mapping[type[errors.EngineError], Exit]] = {
     errors.LockHeldError: Exit.CONFLICT,
     errors.LockError: Exit.UNREACHABLE,
     errors.JournalConflictError: Exit.CONFLICT,
+    errors.LedgerConflictError: Exit.CONFLICT,
     errors.PartitionQuarantinedError: Exit.NOT_ALLOWED,
     errors.JournalError: Exit.UNEXPECTED,
     errors.EngineStoppedError: Exit.CONFLICT,

@@ -13,7 +13,7 @@ import pytest
 from ee_core.bot.entry import AttemptKey, Entry
 from ee_core.bot.ledger import IN_MEMORY, open_ledger
 from ee_core.bot.slot import Slot
-from ee_core.errors import LedgerError
+from ee_core.errors import LedgerConflictError, LedgerError
 from ee_core.local.env import SystemEnv
 from ee_core.messages.activity import ActivityRequest, ActivityResponse
 from ee_core.model.ids import Fence
@@ -94,7 +94,7 @@ def test_second_opener_in_another_process_is_refused_and_told_what_to_do(path):
 
 def test_second_opener_in_the_same_process_is_refused_and_leaves_the_first_unharmed(path):
     with open_ledger(path, bot="pc-7", env=ENV) as ledger:
-        with pytest.raises(LedgerError, match="runs already"):
+        with pytest.raises(LedgerConflictError, match="runs already"):
             open_ledger(path, bot="pc-7", env=ENV)
         ledger.put(started())
     with open_ledger(path, bot="pc-7", env=ENV) as ledger:
@@ -103,7 +103,7 @@ def test_second_opener_in_the_same_process_is_refused_and_leaves_the_first_unhar
 
 def test_ledger_of_another_bot_is_refused(path):
     open_ledger(path, bot="pc-7", env=ENV).close()
-    with pytest.raises(LedgerError, match=r"'pc-7', not of 'pc-8'"):
+    with pytest.raises(LedgerConflictError, match=r"'pc-7', not of 'pc-8'"):
         open_ledger(path, bot="pc-8", env=ENV)
 
 

@@ -4,8 +4,10 @@ import sys
 
 import pytest
 
+from ee_core.bot.ledger import open_ledger
 from ee_core.cli.exits import Exit
 from ee_core.cli.main import run_command
+from ee_core.local.env import SystemEnv
 
 HELLO = "ee: 1\nname: hello\ninputs:\n  who: {type: string}\nstart: done\nnodes:\n  done: {end: succeeded}\n"
 BOT = "from ee_core import Bot\n"
@@ -209,3 +211,13 @@ def test_a_place_of_a_rehearsal_that_is_not_there(capsys, tmp_path):
 
     assert code == Exit.NOT_FOUND
     assert "hint: did you mean '" in err
+
+
+def test_a_bot_that_runs_already_is_a_conflict_with_the_option_that_ends_it(capsys, tmp_path):
+    (tmp_path / "bot.py").write_text(f'{BOT}bot = Bot("b")\n\n\n@bot.activity("a.b")\ndef f() -> None: ...\n')
+    with open_ledger(tmp_path / "b.ledger", bot="b", env=SystemEnv()):
+        code, err = told(capsys, "bot", "run", "bot.py", "--ledgers", ".")
+
+    assert code == Exit.CONFLICT
+    assert "bot 'b' runs already: another process has its ledger 'b.ledger' open\n" in err
+    assert "hint: stop that one, or start this one under another id: `eectl bot run FILE --id ID`\n" in err
