@@ -89,6 +89,14 @@ class BotHost(Lifetime):
         self._work: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup | None = None
 
+    def works_on(self) -> list[str]:
+        running = self._slot.running
+        return [] if running is None else [f"{running.visit} of job {running.job}"]
+
+    @property
+    def owes(self) -> bool:
+        return not self._answers.is_settled
+
     # -- lifetime ----------------------------------------------------------------------------------------------
 
     async def _serve(self, consumers: AsyncExitStack) -> None:
@@ -132,7 +140,11 @@ class BotHost(Lifetime):
         if self._work is not None:
             self._work.cancel()
             await self._until(lambda: self._attempt is None)
-        await self._until(lambda: self._answers.is_settled, timeout_s=self._settings.ack_grace_s)
+        was_stopping = self._is_stopping
+        await self._until(
+            lambda: self._answers.is_settled or (self._is_stopping and not was_stopping),
+            timeout_s=self._settings.ack_grace_s,
+        )
 
     def _status(self) -> Status:
         return Status(self._slot.highest, self._slot.running, leaving=self._is_draining)

@@ -78,6 +78,15 @@ class Lifetime(ABC):
             await self._runner
 
     @abstractmethod
+    def works_on(self) -> list[str]:
+        """Name the attempts that run here now, for people."""
+
+    @property
+    def owes(self) -> bool:
+        """Whether a response is kept that the engine has not acknowledged."""
+        return False
+
+    @abstractmethod
     async def _serve(self, consumers: AsyncExitStack) -> None:
         """Open consumers, call `_set_ready`, serve, and return when it has left."""
 

@@ -1,6 +1,6 @@
-"""Runs a bot in a process of its own: signals, its ledger's file, its broker.
+"""Runs a bot in a process of its own: its ledger's file, its broker, and what it says when it is told to leave.
 
-The first SIGTERM or SIGINT drains, the second stops. A bot whose functions include stateless, idempotent ones is also
+A bot whose functions include stateless, idempotent ones is also
 a worker for these, under the id ``<bot>-any``.
 """
 
@@ -8,31 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from ee_core.bot.farewell import Farewell
 from ee_core.bot.host import BotHost
 from ee_core.bot.ledger import open_ledger
-from ee_core.bot.lifetime import first_of
+from ee_core.bot.lifetime import HostSettings, first_of
 from ee_core.bot.profile import Profile
 from ee_core.bot.worker import WorkerHost
 from ee_core.messages.subjects import check_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from ee_core.bot.ledger import Ledger
-    from ee_core.bot.lifetime import HostSettings, Lifetime
+    from ee_core.bot.lifetime import Lifetime
     from ee_core.bot.secrets import Resolver
     from ee_core.contracts.broker import Broker
     from ee_core.contracts.env import Env
     from ee_core.messages.subjects import Subjects
 
 _LOG: Final = logging.getLogger(__name__)
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 async def serve(
@@ -44,15 +42,16 @@ async def serve(
     folder: Path,
     settings: HostSettings | None = None,
     secrets: Resolver | None = None,
-    begun: Callable[[], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> None:
-    """Be a bot until a signal says to leave.
+    """Be a bot until a signal says to leave: the first lets the running attempt finish, the second stops it.
 
     Args:
         broker: Not open; it is opened here and closed at the end.
         folder: Where the ledger ``<bot>.ledger`` is kept; made if it is not there.
         secrets: Puts values in the place of references; without it attempts that have some fail.
-        begun: Called when the broker is reached and the ledger is this process's own.
+        tell: Called with a sentence when the broker is reached and the ledger is this process's own, when a signal
+            comes, and when the bot has left; without it the log has them, at level info.
 
     Raises:
         LedgerError: The bot runs already, or its ledger cannot be used.
@@ -83,9 +82,9 @@ async def serve(
                         secrets=secrets,
                     )
                 )
-            with _signals(hosts):
-                if begun is not None:
-                    begun()
+            told = tell or (lambda text: _LOG.info("%s", text, extra={"action": "bot_process"}))
+            with Farewell(profile.id, hosts, settings or HostSettings(), told).on_signals():
+                told(f"bot {profile.id} serves {', '.join(sorted(profile.activities))}; Ctrl-C to leave")
                 await _until_left(hosts)
 
 
@@ -114,40 +113,3 @@ def _worker_profile(profile: Profile) -> Profile:
         activities=MappingProxyType({name: profile.activities[name] for name in names}),
         labels=profile.labels,
     )
-
-
-@contextmanager
-def _signals(hosts: Sequence[Lifetime]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    came: list[int] = []
-
-    def leave(number: int) -> None:
-        came.append(number)
-        _LOG.info(
-            "%s: %s",
-            signal.Signals(number).name,
-            "leaving when the running attempt is finished; again to stop it"
-            if len(came) == 1
-            else "stopping",
-            extra={"action": "bot_signal"},
-        )
-        for host in hosts:
-            host.drain() if len(came) == 1 else host.stop()
-
-    undo = [_on_signal(loop, number, leave) for number in _SIGNALS]
-    try:
-        yield
-    finally:
-        for restore in undo:
-            restore()
-
-
-def _on_signal(
-    loop: asyncio.AbstractEventLoop, number: signal.Signals, react: Callable[[int], None]
-) -> Callable[[], object]:
-    try:
-        loop.add_signal_handler(number, react, number)
-    except NotImplementedError:  # Windows: the handler runs between two byte codes, so it only wakes the loop
-        before = signal.signal(number, lambda got, _frame: loop.call_soon_threadsafe(react, got))
-        return lambda: signal.signal(number, before)
-    return lambda: loop.remove_signal_handler(number)

@@ -90,6 +90,9 @@ class WorkerHost(Lifetime):
         self._works: set[asyncio.Task[None]] = set()
         self._finished: OrderedDict[AttemptKey, ActivityResponse] = OrderedDict()
 
+    def works_on(self) -> list[str]:
+        return [f"{key.visit} of job {key.job}" for key in self._running]
+
     async def _serve(self, consumers: AsyncExitStack) -> None:
         subjects, broker = self._subjects, self._broker
         acks = await consumers.enter_async_context(

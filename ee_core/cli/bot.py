@@ -44,7 +44,7 @@ def run_bot(
 ) -> int:
     """Be the bot that a Python FILE defines, until SIGTERM or Ctrl-C.
 
-    The first signal lets the running attempt finish, the second stops it.
+    The first signal lets the running attempt finish, the second stops it, the third ends the process where it stands.
     """
     from ee_core.bot.process import serve
     from ee_core.bot.secrets import open_secrets
@@ -60,13 +60,16 @@ def run_bot(
     opened = registry.open_broker(settings.broker.name, settings.broker.settings, env)
     secrets = open_secrets(registry, settings)
 
-    def begun() -> None:
-        say(f"bot {profile.id} serves {', '.join(sorted(profile.activities))}; Ctrl-C to leave")
-
     async def be() -> int:
         subjects = Subjects(settings.namespace)
         await serve(
-            profile, broker=opened, subjects=subjects, env=env, folder=ledgers, secrets=secrets, begun=begun
+            profile,
+            broker=opened,
+            subjects=subjects,
+            env=env,
+            folder=ledgers,
+            secrets=secrets,
+            tell=say,
         )
         return 0
 

@@ -76,7 +76,7 @@ async def main():
     async with asyncio.TaskGroup() as tasks:
         feeder = tasks.create_task(feed(broker, subjects))
         await serve(bot.profile(), broker=broker, subjects=subjects, env=env, folder=folder,
-                    settings=HostSettings(ack_grace_s=0))
+                    settings=HostSettings(ack_grace_s=0), tell=lambda text: print(text, flush=True))
         feeder.cancel()
 
 asyncio.run(main())
@@ -85,9 +85,9 @@ print("left", flush=True)
 
 
 @contextmanager
-def bot_process(folder):
+def bot_process(folder, program=PROGRAM):
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(folder)],
+        [sys.executable, "-c", program, str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -140,6 +140,51 @@ def test_second_signal_stops_the_attempt(tmp_path):
 
     assert "told to stop" in lines
     assert kind_in_ledger(tmp_path) == "stopped"
+
+
+def test_each_signal_is_answered_with_what_follows_from_it(tmp_path):
+    with bot_process(tmp_path) as process:
+        read_until(process, "begun")
+        process.send_signal(signal.SIGINT)
+        first = read_until(process, "pc-7 leaving")
+        process.send_signal(signal.SIGINT)
+        second = read_until(process, "left")
+
+    finishes = "bot pc-7 finishes a#1 of job j and leaves then, however long that takes; Ctrl-C again stops it within 5 s"
+    assert finishes in first
+    assert any(
+        line.startswith("bot pc-7 stops a#1 of job j, within 5 s; Ctrl-C again ends") for line in second
+    )
+    assert any(line.startswith("bot pc-7 has left; no engine has acknowledged") for line in second)
+
+
+def test_third_signal_ends_a_process_whose_function_does_not_stop(tmp_path):
+    with bot_process(
+        tmp_path, program=PROGRAM.replace("if ctx.wait_for_cancel(0.02)", "if False")
+    ) as process:
+        read_until(process, "begun")
+        process.send_signal(signal.SIGINT)
+        read_until(process, "pc-7 leaving")
+        process.send_signal(signal.SIGINT)
+        while not process.stdout.readline().startswith("bot pc-7 stops a#1 of job j"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+    assert process.returncode == 128 + signal.SIGINT
+    assert kind_in_ledger(tmp_path) is None
+
+
+def test_a_bot_that_does_nothing_leaves_at_the_first_signal_and_says_so(tmp_path):
+    with bot_process(tmp_path, program=PROGRAM.replace('hello.bot == "pc-7"', "False")) as process:
+        read_until(process, "pc-7 here")
+        process.send_signal(signal.SIGINT)
+        lines = read_until(process, "left")
+
+    assert [line for line in lines if line.startswith("bot pc-7 ")] == [
+        "bot pc-7 leaves",
+        "bot pc-7 has left",
+    ]
 
 
 def test_killed_process_leaves_the_attempt_started(tmp_path):
@@ -216,7 +261,7 @@ async def test_both_the_bot_and_its_worker_get_the_values_of_secrets(tmp_path):
             folder=tmp_path,
             settings=HostSettings(ack_grace_s=0),
             secrets=secrets,
-            begun=begun.set,
+            tell=lambda _: begun.set(),
         )
     )
     await begun.wait()
