@@ -1,5 +1,8 @@
 """Texts of an activity's input that look as if they referred to a secret, and do not: they would be sent as they are.
 
+A near miss (``Secret:KEY``, ``secret: KEY``, ``secrets:KEY``) is told only where one name follows and nothing else: what
+somebody has to say about a secret, in a log's text, is none.
+
 ======== ==========================================================================
 code     meaning
 ======== ==========================================================================
@@ -10,18 +13,27 @@ EE-W421  a text looks like a reference to a secret, and is none (a warning)
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
 
 from ee_core.errors import TemplateError
 from ee_core.model import template
-from ee_core.model.references import PREFIX, name_of
+from ee_core.model.references import PREFIX, is_name, name_of, to_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ee_core.definitions.diagnostics import Report
     from ee_core.definitions.draft import Draft
     from ee_core.definitions.items import Item
+    from ee_core.model.template import Source
 
-_WITHIN: Final = re.compile(r"(?<![\w.-])secret:[A-Za-z_][A-Za-z0-9_.-]*")
+_WORD: Final = PREFIX.removesuffix(":")
+_NAME: Final = r"[A-Za-z_][A-Za-z0-9_.-]*"
+_WITHIN: Final = re.compile(rf"(?<![\w.-])secret:{_NAME}", re.IGNORECASE)
+_NEAR: Final = re.compile(rf"\s*(?P<word>[A-Za-z]+)\s*:\s*(?P<name>{_NAME})\s*")
+_PROSE: Final = re.compile(r"secret:\s+\S+\s+\S")
+_ALIKE: Final = 0.8  # `secert` and `secrets` are, `secrecy` and `sector` are not
 
 
 def check_references(draft: Draft, report: Report) -> None:
@@ -32,22 +44,41 @@ def check_references(draft: Draft, report: Report) -> None:
 
 
 def _check_text(item: Item, text: str, report: Report) -> None:
-    if name_of(text) is not None or PREFIX not in text:
+    if name_of(text) is not None or ":" not in text:
         return
     try:
         sources = template.parse(text).sources
     except TemplateError:
         return  # told elsewhere
-    if text.startswith(PREFIX):
-        what = "its name would be made by an expression" if sources else f"{text!r:.80} has no name"
-        hint = "a name is a letter or _, then letters, digits and _ . -, all written out"
-        report.warn(
-            "EE-W421",
-            item.place_in(0, len(text)),
-            f"this refers to no secret, and is sent as it is: {what}",
-            hint,
-        )
-        return
+    if name := _near_miss(text):
+        message = f"{text.strip()!r:.80} refers to no secret, and is sent as it is"
+        hint = f"did you mean {to_text(name)}? small letters, no blank, nothing around it"
+        report.warn("EE-W421", item.place_in(0, len(text)), message, hint)
+    elif text.startswith(PREFIX):
+        if not _PROSE.match(text):
+            _report_no_name(item, text, report, is_made=bool(sources))
+    else:
+        _check_within(item, text, sources, report)
+
+
+def _near_miss(text: str) -> str | None:
+    """Return the name of the secret that a text was to refer to: it has the word, a colon and one name, but not as they must be."""
+    match = _NEAR.fullmatch(text)
+    if match is None or not is_name(match["name"]):
+        return None
+    word = match["word"].lower()
+    is_near = word == _WORD or SequenceMatcher(None, word, _WORD).ratio() >= _ALIKE
+    return match["name"] if is_near else None
+
+
+def _report_no_name(item: Item, text: str, report: Report, *, is_made: bool) -> None:
+    what = "its name would be made by an expression" if is_made else f"{text!r:.80} has no name"
+    hint = "a name is a letter or _, then letters, digits and _ . -, all written out"
+    message = f"this refers to no secret, and is sent as it is: {what}"
+    report.warn("EE-W421", item.place_in(0, len(text)), message, hint)
+
+
+def _check_within(item: Item, text: str, sources: Sequence[Source], report: Report) -> None:
     for source in sources:  # what stands in an expression is that one's own text
         end = source.offset + len(source.text)
         text = text[: source.offset] + " " * len(source.text) + text[end:]

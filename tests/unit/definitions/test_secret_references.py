@@ -33,7 +33,13 @@ def warned(load_text):
         '${"secret:KEY"} and ${ "secret:" + inputs.name }',
         "top-secret:KEY",
         "the secret: do not tell",
-        "secrets:KEY",
+        "Secret: do not tell",
+        "secret: do not tell",
+        "Secret: ${inputs.name}",
+        "sector:KEY",
+        "secrecy: KEY",
+        "https://secret.example",
+        "the key is Secret: KEY",
         {"secret:9": 1},
     ],
 )
@@ -48,6 +54,7 @@ def test_references_and_what_does_not_look_like_one_are_not_told(warned, value):
         ("secret:", "secret:", "'secret:' has no name"),
         ("secret:a b", "secret:a b", "'secret:a b' has no name"),
         ("secret:${inputs.name}", "secret:${inputs.name}", "made by an expression"),
+        ("Bearer Secret:KEY", "Secret:KEY", "'Secret:KEY' stands inside a longer text"),
         ("Bearer secret:KEY", "secret:KEY", "'secret:KEY' stands inside a longer text"),
         ("${inputs.name}:secret:KEY", "secret:KEY", "stands inside a longer text"),
         ({"a": [1, "x=secret:KEY;"]}, "secret:KEY", "stands inside a longer text"),
@@ -59,6 +66,33 @@ def test_what_looks_like_a_reference_and_is_none_is_told_at_its_place(warned, va
     assert place == shown
     assert said in message
     assert "is sent as it is" in message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Secret:SEAL_KEY",
+        "SECRET:SEAL_KEY",
+        "secret: SEAL_KEY",
+        "secret :SEAL_KEY",
+        "Secret : SEAL_KEY",
+        " secret:SEAL_KEY",
+        "secret:SEAL_KEY ",
+        "secret:SEAL_KEY\n",
+        "secrets:SEAL_KEY",
+        "secert:SEAL_KEY",
+        "scret:SEAL_KEY",
+    ],
+)
+def test_a_near_miss_of_a_reference_is_told_with_how_it_is_written(load_text, value):
+    text = f"{HEAD}  a: {{activity: noop, with: {{output: {{key: {json.dumps(value)}}}}}, next: z}}\n"
+
+    [found] = load_text(text).diagnostics
+
+    assert (found.code, found.severity) == ("EE-W421", "warning")
+    assert found.message == f"{value.strip()!r} refers to no secret, and is sent as it is"
+    assert found.hint == "did you mean secret:SEAL_KEY? small letters, no blank, nothing around it"
+    assert json.loads(f'"{found.shown[found.column - 1 :][: found.span]}"') == value
 
 
 def test_a_reference_is_a_text_that_is_not_known_yet():
