@@ -15,6 +15,7 @@ from ee_core.cli.session import connected, read_settings, server_flags, server_o
 from ee_core.cli.site import find_site
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ee_core.cli.checkups import Finding
@@ -79,6 +80,7 @@ def _examine(
         settings = read_settings(context, server_flags(server["broker"], at, server["namespace"]))
     except ConfigError as error:
         return [Finding("settings", "fail", str(error), "mend it; the rest was not looked at")]
+    shared = dict(context.obj)  # with these flags: looking for the journal takes others
     found = [Finding("settings", "ok", f"broker {settings.broker.name!r}, journal {settings.journal.name!r}")]
     found += check_plugins(settings)
     found += check_folder(data)
@@ -89,25 +91,26 @@ def _examine(
     except ConfigError as error:
         found.append(Finding("journal", "ok", str(error)))
     else:
-        found += _ask(path, settings)
+        found += _ask(path, settings, shared)
     return found
 
 
-def _ask(path: Path, settings: Settings) -> list[Finding]:
+def _ask(path: Path, settings: Settings, shared: Mapping[str, Any]) -> list[Finding]:
     from ee_core.cli.checkups import check_journal
 
     found: list[Finding] = []
 
     async def ask() -> int:
         found.extend(await check_journal(path))
-        found.extend(await _ask_engine(settings))
+        found.extend(await _ask_engine(settings, shared))
         return 0
 
     run_async(ask())
     return found
 
 
-async def _ask_engine(settings: Settings) -> list[Finding]:
+async def _ask_engine(settings: Settings, shared: Mapping[str, Any]) -> list[Finding]:
+    from ee_core.cli.address import trace_address
     from ee_core.cli.checkups import Finding, check_engine
     from ee_core.errors import BrokerUnavailableError, EngineError
 
@@ -117,7 +120,7 @@ async def _ask_engine(settings: Settings) -> list[Finding]:
             return [Finding("broker", "ok", f"{name!r} answers"), *await check_engine(client)]
     except BrokerUnavailableError as error:
         cause, _, cure = str(error).partition("; ")
-        return [Finding("broker", "warn", cause, cure)]
+        return [Finding("broker", "warn", *trace_address(cause, cure, shared))]
     except EngineError as error:
         cause, _, cure = str(error).partition("; ")
         return [Finding("broker", "fail", cause, cure)]

@@ -17,10 +17,12 @@ import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.output import PipeClosedError, say
-from ee_core.errors import ConfigError, EngineError
+from ee_core.errors import BrokerUnavailableError, ConfigError, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ee_core.cli.problem import Problem
 
 _HELP: Final = frozenset({"-h", "--help"})
 _COMPLETES: Final = "_EECTL_COMPLETE"  # set by the script of `eectl completion`
@@ -63,6 +65,8 @@ def _tell(error: Exception, asked: Sequence[str], shared: dict[str, Any]) -> int
     match error:
         case ConfigError():
             found = problem.of_error(_located(error, shared))
+        case BrokerUnavailableError():
+            found = _traced(problem.of_error(error), shared)
         case EngineError():
             found = problem.of_error(error)
         case click.ClickException():
@@ -84,6 +88,16 @@ def _located(error: ConfigError, shared: dict[str, Any]) -> ConfigError:
     return locate(
         error, shared.get("flags"), file=Path(file) if file else None, context=shared.get("context")
     )
+
+
+def _traced(found: Problem, shared: dict[str, Any]) -> Problem:
+    """Say where the address comes from at which nobody answers."""
+    from dataclasses import replace
+
+    from ee_core.cli.address import trace_address
+
+    message, hint = trace_address(found.message, found.hint, shared)
+    return replace(found, message=message, hint=hint)
 
 
 def _leave_stdout() -> None:
