@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.cli.follow import list_remarkable, to_names, with_names
 from ee_core.cli.routes import find_choices, to_way
+from ee_core.cli.said import to_said
 from ee_core.messages.instants import to_text
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def _assigned(event: dict[str, Any]) -> str:
 
 def _succeeded(event: dict[str, Any]) -> str:
     by = {"skip": " (skipped)", "take_result": " (late result taken)"}.get(event.get("by", ""), "")
-    return f"{event['visit']}  succeeded{by}"
+    said = to_said(event.get("output"))
+    return f"{event['visit']}  succeeded{by}{': ' if said else ''}{said}"
 
 
 def _failed(event: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.cli.follow import to_names, visit_of, with_names
 from ee_core.cli.routes import find_choices, to_way
+from ee_core.cli.said import to_said
 from ee_core.messages.instants import from_text
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ class _Drawing:
             case "Processing":
                 return self._remarked(visit) or _progress(visit.get("progress"))
             case "Success":
-                return ""
+                return to_said(visit.get("output"))
             case status:
                 error = f": {_error(visit['error'])}" if visit.get("error") else ""
                 return f"{status.lower()}{error}"

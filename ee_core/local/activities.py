@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ee_core.contracts.activity import ActivityContext, ActivityType
 
 MAX_DELAY_S: Final = 366 * 86_400.0
+_MAX_SAID: Final = 1000  # characters; the whole text is in the log, and in the attempt's input
 
 _TRAITS: Final = ActivityTraits(stateless=True, idempotent=True)
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -77,7 +78,7 @@ class DelayActivity:
 
 
 class LogActivity:
-    """Writes a line into the log of the process that carries it out."""
+    """Writes a line into the log of the process that carries it out, and gives it to whoever watches the job."""
 
     name: Final = "log"
     input_schema: ClassVar[Mapping[str, Any] | None] = {
@@ -89,7 +90,13 @@ class LogActivity:
         "required": ["text"],
         "additionalProperties": False,
     }
-    output_schema: ClassVar[Mapping[str, Any] | None] = {"type": "object"}
+    output_schema: ClassVar[Mapping[str, Any] | None] = {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string", "description": "What was written, at most 1000 characters."}
+        },
+        "required": ["text"],
+    }
 
     def traits_for(self, template: Any) -> ActivityTraits:
         return _TRAITS
@@ -102,7 +109,7 @@ class LogActivity:
                 f"log needs a text, and a level of {', '.join(_LEVELS)}; got {sorted(members)}, {level!r}"
             )
         context.log.log(_LEVELS[level], "%s", members["text"], extra={"action": "activity_log"})
-        return {}
+        return {"text": str(members["text"])[:_MAX_SAID]}
 
 
 _TYPES: Final[dict[str, Callable[[], ActivityType]]] = {

@@ -64,6 +64,22 @@ def test_a_job_that_failed_says_why(members, words):
     assert said == f"12:00:00  {words}"
 
 
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ({"text": "HELLO Ada"}, "small#1  succeeded: HELLO Ada"),
+        ({"text": "two\nlines\x1b[2J"}, "small#1  succeeded: two lines [2J"),
+        ({"text": "x" * 200}, f"small#1  succeeded: {'x' * 97}..."),
+        ({"text": ""}, "small#1  succeeded"),
+        ({"text": 7}, "small#1  succeeded"),
+        ({"text": "a", "more": "b"}, "small#1  succeeded"),
+        (None, "small#1  succeeded"),
+    ],
+)
+def test_what_log_wrote_stands_in_its_line_and_no_other_output(output, words):
+    assert line("AttemptSucceeded", attempt=1, output=output) == words
+
+
 @pytest.mark.parametrize(("by", "words"), [("retry", "retry"), ("gone", "what it was about is over")])
 def test_an_incident_says_why_it_is_closed(by, words):
     assert line("IncidentClosed", incident="i1", by=by) == f"incident i1 closed: {words}"

@@ -217,3 +217,8 @@ def test_what_a_bot_says_cannot_steer_the_terminal():
 )
 def test_a_span_is_said_as_people_say_it(span_us, text):
     assert to_span(span_us) == text
+
+
+def test_what_log_wrote_stands_behind_its_visit():
+    shown = job(visit("loud#1", "Success", bot="local-1", output={"text": "HELLO Ada"}))
+    assert draw(shown)[1] == "`- + loud  local-1  HELLO Ada"

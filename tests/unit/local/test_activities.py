@@ -101,13 +101,22 @@ async def test_delay_ends_at_once_when_it_is_cancelled() -> None:
 async def test_log_writes_one_line_that_names_the_attempt(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         output = await ee_open_activity("log").run(context(), {"text": "100 % done", "level": "warning"})
-        await ee_open_activity("log").run(context(), {"text": {"a": 1}})
+        other = await ee_open_activity("log").run(context(), {"text": {"a": 1}})
 
-    assert output == {}
+    assert [output, other] == [{"text": "100 % done"}, {"text": "{'a': 1}"}]
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "j/a#1/1: 100 % done"),
         ("INFO", "j/a#1/1: {'a': 1}"),
     ]
+
+
+@virtual_time
+async def test_log_gives_no_more_of_a_long_text_than_a_person_reads(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        output = await ee_open_activity("log").run(context(), {"text": "x" * 2000})
+
+    assert output == {"text": "x" * 1000}
+    assert "x" * 2000 in caplog.text
 
 
 @pytest.mark.parametrize(
