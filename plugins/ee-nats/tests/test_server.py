@@ -3,12 +3,15 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from ee_nats.greeting import describe_listener
 from ee_nats.server import ServerProcess, find_server
 
 from ee_core.errors import BrokerUnavailableError, ConfigError
@@ -100,13 +103,60 @@ def test_server_that_cannot_start_shows_its_log(tmp_path, nats_binary):
         server.start()
 
 
-def test_server_whose_port_is_in_use_names_the_port_and_another_way(own_server, tmp_path, nats_binary):
-    port = int(own_server.url.rpartition(":")[2])
-    server = ServerProcess(tmp_path / "other", nats_binary, port=port)
+@pytest.mark.parametrize(
+    ("settings", "who"),
+    [
+        ({}, "the NATS server of version "),
+        ({"server_name": "one:/a/b"}, "the NATS server 'one:/a/b' of version "),
+    ],
+)
+def test_server_whose_port_is_in_use_names_the_port_who_has_it_and_another_way(
+    tmp_path, nats_binary, settings, who
+):
+    with ServerProcess(tmp_path / "nats", nats_binary, settings=settings) as first:
+        port = int(first.url.rpartition(":")[2])
+        second = ServerProcess(tmp_path / "other", nats_binary, port=port)
 
-    with pytest.raises(BrokerUnavailableError, match=rf"port {port} on 127.0.0.1 is in use; .*--port"):
-        server.start()
-    assert server.pid == 0
+        with pytest.raises(BrokerUnavailableError) as caught:
+            second.start()
+
+    said = str(caught.value)
+    assert f"port {port} on 127.0.0.1 is in use by {who}2." in said
+    assert "; end that, or choose another port, as with --port" in said
+    assert second.pid == 0
+
+
+@pytest.mark.parametrize(
+    ("greeting", "who"),
+    [
+        (b"", "something that is no NATS server"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "something that is no NATS server"),
+        (b"INFO {\r\n", "a NATS server"),
+        (b"INFO []\r\n", "a NATS server"),
+        (
+            b'INFO {"version": "2.10.1", "server_id": "N", "server_name": "N"}\r\n',
+            "the NATS server of version 2.10.1",
+        ),
+    ],
+)
+def test_who_listens_on_a_port_is_told_by_its_greeting(greeting, who):
+    def greet() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(greeting)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=greet)
+        thread.start()
+        assert describe_listener(listener.getsockname()[1]) == who
+        thread.join()
+
+
+def test_nobody_on_a_port_is_no_server():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    assert describe_listener(port) == "something that is no NATS server"
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])

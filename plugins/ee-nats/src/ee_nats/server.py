@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Self
 
 from ee_core.errors import BrokerUnavailableError, ConfigError
+from ee_nats.greeting import describe_listener
 
 if sys.platform != "win32":
     import fcntl
@@ -228,8 +229,9 @@ class ServerProcess:
         told = [line for line in lines if "[FTL]" in line or "[ERR]" in line] or lines
         if any("address already in use" in line for line in told):
             raise BrokerUnavailableError(
-                f"{self._binary} does not listen: port {self._port} on 127.0.0.1 is in use; end what uses it, or "
-                "choose another port, as with --port 4223 (-1 is any free one)"
+                f"{self._binary} does not listen: port {self._port} on 127.0.0.1 is in use by"
+                f" {describe_listener(self._port)}; end that, or choose another port, as with --port 4223 (-1 is any"
+                " free one)"
             )
         raise BrokerUnavailableError(
             f"{self._binary} does not listen; its log {self._log} ends with: {' | '.join(told[-3:])}"

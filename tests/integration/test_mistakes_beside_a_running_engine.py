@@ -1,4 +1,4 @@
-"""Names that only a running engine knows to be wrong: who misspells one is told the one that is there."""
+"""What only a running `eectl up` knows to be wrong: who misspells a name is told the one that is there, who takes its port by whom."""
 
 import pytest
 
@@ -34,3 +34,17 @@ def test_a_misspelt_name_is_told_the_nearest_one(place):
     )
     assert "is not quarantined" in place.told("bot", "release", "local-1", "--reason", "x", code=10)
     assert "hint: did you mean 'local-1'?" in place.told("bot", "check", "locl-1", code=4)
+
+
+@pytest.mark.slow
+def test_a_second_one_is_told_by_whom_the_port_is_taken(place):
+    place.up("--bots", "0")
+    port = place.environ["EE_BROKER_SERVERS"].rpartition(":")[2]
+
+    said = place.told("up", "--bots", "0", "--data", "second", "--port", port, code=8)
+
+    assert (
+        f"port {port} on 127.0.0.1 is in use by the NATS server 'eectl-up:{(place.folder / '.ee').resolve()}'"
+        in said
+    )
+    assert "hint: end that, or choose another port, as with --port 4223" in said
