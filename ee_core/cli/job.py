@@ -112,6 +112,7 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
 @click.pass_context
 def list_jobs(context: click.Context, /, output: Output, **options: Any) -> int:
     """List jobs, newest first; finished ones too."""
+    from ee_core.cli.pruned import with_mark
     from ee_core.messages.jobs import QueryJobs
 
     wanted = {
@@ -122,6 +123,8 @@ def list_jobs(context: click.Context, /, output: Output, **options: Any) -> int:
     if options["labels"]:
         wanted["labels"] = _pairs(options["labels"], "label")
     rows = _ask(context, options, QueryJobs(what="list", filter=wanted))
+    if output.is_for_people:
+        rows = [with_mark(row) for row in rows]
     columns = ("job", "workflow", "status", "outcome", "incidents", "owner", "accepted", "finished")
     output.rows(rows, columns, wide=("version", "priority", "labels", "reason"))
     return Exit.OK
@@ -322,6 +325,7 @@ def prune(
     **options: Any,
 ) -> int:
     """Take the records of old jobs out of the journal of the running engine; open jobs are never touched."""
+    from ee_core.cli.pruned import add, describe_pruning
     from ee_core.local.env import SystemEnv
     from ee_core.messages.instants import to_text
     from ee_core.messages.jobs import QueryJobs
@@ -338,15 +342,15 @@ def prune(
         "forget": to_text(now_us - round(max(forget_after, older_than) * _DAY_US)),
         "trial": dry_run,
     }
-    total: dict[str, Any] = {"jobs": [], "forgotten": 0, "contents": 0}
+    total: dict[str, Any] = {}
     more = True
     while more:
         part = _ask(context, options, QueryJobs(what="prune", filter=wanted))
-        total = {name: total[name] + part[name] for name in total}
+        total = add(total, part)
         more = part["more"] and not dry_run
     output.record(total, lambda: _put_all(total["jobs"]), names=total["jobs"])
-    what = "would be pruned" if dry_run else "pruned"
-    say(f"{len(total['jobs'])} jobs {what}, {total['forgotten']} forgotten")
+    for line in describe_pruning(total, is_trial=dry_run):
+        say(line)
     return Exit.OK
 
 

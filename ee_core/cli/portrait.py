@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.cli.lines import to_answer
 from ee_core.cli.output import put
+from ee_core.cli.pruned import with_mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,10 @@ def print_past(shown: Mapping[str, Any], output: Output) -> None:
 
 
 def _print_all_but_incidents(shown: Mapping[str, Any], output: Output) -> None:
-    output.pairs((name, shown[name]) for name in _FACTS if shown[name] != 0)
+    facts = with_mark(shown)
+    output.pairs((name, facts[name]) for name in _FACTS if facts[name] != 0)
+    if shown.get("pruned"):
+        put("\nits records were pruned: only how it ended is kept")
     if shown["visits"]:
         put("")
         output.table([_to_row(visit) for visit in shown["visits"]], _VISITS)

@@ -250,7 +250,7 @@ class Engine:
             fleet=self.fleet,
             reactor=self.reactor,
             about=self._about,
-            prune=functools.partial(prune_jobs, self.partition),
+            prune=functools.partial(prune_jobs, self.partition, self._parts.journal),
         )
         async with asyncio.TaskGroup() as tasks:
             services = [

@@ -226,11 +226,14 @@ async def test_a_pruned_job_is_answered_from_its_stub(world, one):
         await w.cancel("never-came")
         await w.over(await w.submit(one(), "last"))
 
-        assert (await prune(w, trial=True))["jobs"] == ["j1", "j2", "j3", "never-came"]
+        trial = await prune(w, trial=True)
+        assert trial["jobs"] == ["j1", "j2", "j3", "never-came"]
         assert "j1" in w.store.records
         pruned = await prune(w)
 
         assert (pruned["jobs"], pruned["more"]) == (["j1", "j2", "j3", "never-came"], False)
+        why = "what the journal recorded last is kept; it can go when something else is recorded"
+        assert pruned["kept"] == trial["kept"] == [{"job": "last", "why": why}]
         assert "j1" not in w.store.records
         w._decoded.clear()
         assert (await w.execute(one(), "j1", owner="ann")).status == "known"
@@ -260,7 +263,11 @@ async def test_an_open_job_and_one_that_drains_are_never_pruned(world, one):
         await w.cancel(await w.submit(one(), "over"))
         await w.cancel(await w.submit(one(), "last"))
 
-        assert (await prune(w))["jobs"] == ["over"]
+        pruned = await prune(w)
+        assert pruned["jobs"] == ["over"]
+        kept = {each["job"]: each["why"] for each in pruned["kept"]}
+        assert kept.keys() == {"drains", "last"}
+        assert kept["drains"] == "a bot may still work for it"
 
         await puppet.answer(puppet.distinct()[0], "stopped")
         await w.cancel(waits)

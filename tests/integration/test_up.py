@@ -200,4 +200,6 @@ def test_old_jobs_lose_their_records_and_keep_how_they_ended(place, examples):
 
     assert first in pruned.split()
     assert {row["job"]: row["outcome"] for row in place.ask("job", "list")}[first] == "succeeded"
+    rows = [line.split() for line in place.run("job", "list").splitlines()]
+    assert {row[0]: row[2] for row in rows[1:]} == {first: "Pruned", second: "Finished"}
     place.run("job", "history", first, code=4)

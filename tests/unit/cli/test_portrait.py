@@ -39,3 +39,15 @@ def test_an_incident_shows_what_its_expression_read(capsys):
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[-3:-1] == ["INCIDENT i1  Expression: t", 'read:    nodes.a.output = {"n": "é"}']
+
+
+def test_a_job_that_was_pruned_says_so(capsys):
+    print_job(
+        SHOWN | {"status": "Finished", "pruned": True, "visits": [], "waits": []},
+        Output("table"),
+        CommandLine(),
+    )
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "status    Pruned" in lines
+    assert lines[-1] == "its records were pruned: only how it ended is kept"
