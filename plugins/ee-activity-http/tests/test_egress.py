@@ -126,6 +126,35 @@ async def test_all_addresses_of_a_name_must_be_allowed(monkeypatch: pytest.Monke
     assert caught.value.error_code == "egress"
 
 
+@pytest.mark.parametrize(
+    ("host", "address", "entry"),
+    [
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1:8899"),
+        ("127.1", "127.0.0.1", "127.0.0.1:8899"),
+        ("Shop.lab.", "10.0.0.7", "shop.lab:8899"),
+        ("::1", "::1", "[::1]:8899"),
+        ("::ffff:10.0.0.7", "::ffff:10.0.0.7", "10.0.0.7:8899"),
+        ("metadata.example", "169.254.169.254", "169.254.169.254:8899"),
+    ],
+)
+async def test_a_refusal_has_the_entry_that_would_allow_it_where_it_goes_and_that_it_takes_a_restart(
+    monkeypatch: pytest.MonkeyPatch, host: str, address: str, entry: str
+) -> None:
+    async def getaddrinfo(host, port, *, type):
+        return [(socket.AF_INET, type, 0, "", (address, port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+    with pytest.raises(PermanentActivityError) as caught:
+        await Egress().resolve(host, 8899)
+
+    assert caught.value.text.endswith(
+        "may not be reached from here; whoever runs this process, an engine or a bot, may allow it:"
+        f' allow = ["{entry}"] under [activities.http] in its ee.toml (beside the entries there), then start it again'
+    )
+    assert await new_egress([entry], public=True).resolve(host, 8899) == [address]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "localhost", "::1"])
 async def test_loopback_is_seen_however_it_is_written(host: str) -> None:
     with pytest.raises((PermanentActivityError, TransientActivityError)) as caught:

@@ -93,8 +93,8 @@ async def test_only_a_function_that_is_named_can_be_called(make_activity, name: 
 
     assert (kind, code) == (PermanentActivityError, "not_found")
     assert text == (
-        f"there is no function {name!r} here; there are: add, rest; whoever runs this process names functions in"
-        f' ee.toml: [activities.python.functions] {name} = "module:function"'
+        f"there is no function {name!r} here; there are: add, rest; whoever runs this process, an engine or a bot,"
+        f' may name it: {name} = "module:function" under [activities.python.functions] in its ee.toml, then start it again'
     )
 
 

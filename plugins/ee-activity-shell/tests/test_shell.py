@@ -93,7 +93,7 @@ async def test_a_line_goes_to_the_shell_only_where_that_is_allowed(make_activity
     line = {"command": "echo one; echo two | tr t T", "shell": True}
 
     assert (await make_activity(shell=True).run(new_context(), line))["stdout"] == "one\nTwo\n"
-    with pytest.raises(PermanentActivityError, match=r"activities\.shell\.shell.*shell = true") as caught:
+    with pytest.raises(PermanentActivityError, match=r"shell = true under \[activities\.shell\]") as caught:
         await make_activity().run(new_context(), line)
     assert caught.value.error_code == "not_allowed"
 
@@ -104,8 +104,8 @@ async def test_nothing_is_allowed_at_first_and_the_message_has_the_cure(run) -> 
 
     assert caught.value.error_code == "not_allowed"
     assert caught.value.text == (
-        "the program 'ls' is not allowed here; whoever runs this process may allow it with the setting"
-        ' activities.shell.allow, in ee.toml: [activities.shell] allow = ["ls"] (beside the programs there)'
+        "the program 'ls' is not allowed here; whoever runs this process, an engine or a bot, may allow it:"
+        ' allow = ["ls"] under [activities.shell] in its ee.toml (beside the programs there), then start it again'
     )
 
 

@@ -85,7 +85,7 @@ class Egress:
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
             if not self.allows(host, port, address):
-                raise _not_allowed(f"{host}:{port} is at {address}, which")
+                raise _not_allowed(f"{host}:{port} is at {address}, which", _entry(host, port, address))
         return addresses
 
     def check_proxied(self, host: str, port: int) -> None:
@@ -97,7 +97,9 @@ class Egress:
         address = _literal_address(host)
         if address is not None:
             if not self.allows(host, port, address):
-                raise _not_allowed(f"{host}:{port} is the address {address}, which")
+                raise _not_allowed(
+                    f"{host}:{port} is the address {address}, which", _entry(host, port, address)
+                )
             return
         plain = host.lower().rstrip(".")
         if not _NAME.fullmatch(plain) or _ENDS_IN_NUMBER.search(plain):
@@ -105,7 +107,7 @@ class Egress:
         if any(rule.names(plain, port) for rule in self.rules):
             return
         if not self.public or "." not in plain or plain.endswith(_PRIVATE_NAMES):
-            raise _not_allowed(f"{host}:{port}, by a proxy,")
+            raise _not_allowed(f"{host}:{port}, by a proxy,", f"{plain}:{port}")
 
     def allows(self, host: str, port: int, address: str) -> bool:
         """Say whether an address may be connected to for a host."""
@@ -161,12 +163,21 @@ def _split_port(text: str) -> tuple[str, int | None]:
     return host, int(rest[1:])
 
 
-def _not_allowed(what: str) -> PermanentActivityError:
+def _not_allowed(what: str, entry: str) -> PermanentActivityError:
     return PermanentActivityError(
-        f"{what} may not be reached from here; whoever runs this process may put an entry for it into "
-        f"activities.http.allow",
+        f"{what} may not be reached from here; whoever runs this process, an engine or a bot, may allow it:"
+        f' allow = ["{entry}"] under [activities.http] in its ee.toml (beside the entries there), then start it again',
         code="egress",
     )
+
+
+def _entry(host: str, port: int, address: str) -> str:
+    """Return the narrowest entry of an allow-list that would cover a destination: by its name, where that may be."""
+    judged = _effective(ipaddress.ip_address(address))
+    plain = host.lower().rstrip(".")
+    if _NAME.fullmatch(plain) and not _ENDS_IN_NUMBER.search(plain) and not _is_special(judged):
+        return f"{plain}:{port}"
+    return f"[{judged}]:{port}" if judged.version == 6 else f"{judged}:{port}"
 
 
 def _literal_address(host: str) -> str | None:

@@ -94,8 +94,9 @@ class PythonActivity:
         if name not in functions:
             known = ", ".join(sorted(functions)) or "none"
             raise PermanentActivityError(
-                f"there is no function {name!r} here; there are: {known}; whoever runs this process names functions in"
-                f' ee.toml: [{SECTION}.functions] {name} = "module:function"',
+                f"there is no function {name!r} here; there are: {known}; whoever runs this process, an engine or a"
+                f' bot, may name it: {name} = "module:function" under [{SECTION}.functions] in its ee.toml, then start'
+                " it again",
                 code="not_found",
             )
         return functions[name]

@@ -144,7 +144,7 @@ def _folder(request: ShellInput, settings: ShellSettings) -> str | None:
 
 def _refusal(what: str, line: str, more: str) -> PermanentActivityError:
     return PermanentActivityError(
-        f"{what} is not allowed here; whoever runs this process may allow it with the setting"
-        f" {SECTION}.{line.partition(' ')[0]}, in ee.toml: [{SECTION}] {line} ({more})",
+        f"{what} is not allowed here; whoever runs this process, an engine or a bot, may allow it:"
+        f" {line} under [{SECTION}] in its ee.toml ({more}), then start it again",
         code="not_allowed",
     )
