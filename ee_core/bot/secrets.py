@@ -110,8 +110,8 @@ class Secrets:
         """
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._allow):
             raise PermanentActivityError(
-                f"secret {name!r} is not given away by this process; whoever runs it may add the name to the setting"
-                f" secrets.allow",
+                f"secret {name!r} is not given away by this process, an engine or a bot; whoever runs it may allow it:"
+                f' allow = ["{name}"] under [secrets] in its ee.toml (beside the names there), then start it again',
                 code="secret_not_allowed",
             )
         for provider in self._providers:

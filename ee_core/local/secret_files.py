@@ -40,7 +40,7 @@ class FileSecrets:
     """Secrets in files."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()  # for whoever reads of it on another machine, or in another folder
         self._told: set[str] = set()  # names of files that others may read
 
     async def find(self, name: str) -> str | None:
@@ -52,7 +52,10 @@ class FileSecrets:
     def _read(self, name: str) -> str | None:
         path = self._folder / name
         if not self._folder.is_dir():
-            raise SecretError(f"there is no folder {self._folder}; see the setting secrets.file.folder")
+            raise SecretError(
+                f"there is no folder {self._folder}; make it on the machine that does this work, with a file {name}"
+                " in it, or mend the setting secrets.file.folder where this process (an engine or a bot) runs"
+            )
         try:
             target = path.resolve(strict=True)
             if not target.is_relative_to(self._folder.resolve(strict=True)):

@@ -155,7 +155,7 @@ async def test_a_folder_that_is_not_there_and_what_is_no_file_are_errors(folder,
     (folder / "KEY").mkdir()
     (folder / "LARGE").write_bytes(b"x" * (64 * 1024 + 1))
 
-    with pytest.raises(SecretError, match=r"no folder .*gone; see the setting secrets\.file\.folder"):
+    with pytest.raises(SecretError, match=r"no folder .*gone; make it .* or mend the setting secrets\.file\.folder"):
         await FileSecrets(tmp_path / "gone").find("KEY")
     with pytest.raises(SecretError, match="KEY cannot be read"):
         await FileSecrets(folder).find("KEY")

@@ -46,7 +46,7 @@ def ask(capsys, *arguments):
     return code, {row["secret"]: row for row in json.loads(said.out)}
 
 
-def test_a_secret_that_is_there_names_its_provider_and_place(capsys):
+def test_a_secret_that_is_there_names_its_provider_and_place(capsys, tmp_path):
     code, rows = ask(capsys, "TOKEN", "FILED")
 
     assert code == Exit.OK
@@ -57,10 +57,13 @@ def test_a_secret_that_is_there_names_its_provider_and_place(capsys):
         "place": "the variable EE_SECRET_TOKEN",
         "reason": "",
     }
-    assert (rows["FILED"]["provider"], rows["FILED"]["place"]) == ("file", "the file secrets/FILED")
+    assert (rows["FILED"]["provider"], rows["FILED"]["place"]) == (
+        "file",
+        f"the file {tmp_path}/secrets/FILED",
+    )
 
 
-def test_one_that_cannot_be_had_says_why(capsys):
+def test_one_that_cannot_be_had_says_why(capsys, tmp_path):
     code, rows = ask(capsys, "TOKEN", "GONE", "SHORT", "lower")
 
     assert code == Exit.FOUND_SOMETHING
@@ -70,7 +73,25 @@ def test_one_that_cannot_be_had_says_why(capsys):
         "SHORT": "unusable",
         "lower": "not_allowed",
     }
-    assert "the file secrets/GONE (file), the variable EE_SECRET_GONE (env)" in rows["GONE"]["reason"]
+    assert (
+        f"the file {tmp_path}/secrets/GONE (file), the variable EE_SECRET_GONE (env)"
+        in rows["GONE"]["reason"]
+    )
+    assert 'allow = ["lower"] under [secrets] in its ee.toml' in rows["lower"]["reason"]
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_told_with_its_whole_path_and_whose_it_is(capsys, tmp_path):
+    (tmp_path / "secrets/FILED").unlink()
+    (tmp_path / "secrets").rmdir()
+
+    _, rows = ask(capsys, "FILED")
+
+    assert rows["FILED"]["state"] == "unavailable"
+    assert (
+        f"there is no folder {tmp_path}/secrets; make it on the machine that does this work, with a file FILED in it, or"
+        " mend the setting secrets.file.folder where this process (an engine or a bot) runs"
+        in rows["FILED"]["reason"]
+    )
 
 
 def test_the_secrets_of_a_workflow_are_those_that_it_refers_to(capsys):
