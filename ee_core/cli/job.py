@@ -248,24 +248,34 @@ def cancel(context: click.Context, /, job_id: str, reason: str, who: str, **opti
 
 @job.command()
 @click.argument("job_id", metavar="JOB", type=Id())
-@click.argument("incident")
+@click.argument("incident", metavar="INCIDENT", default="")
 @click.argument(
-    "answer", metavar="ANSWER", type=click.Choice(["retry", "take_result", "skip", "fail", "fire_join"])
+    "answer",
+    metavar="ANSWER",
+    required=False,
+    type=click.Choice(["retry", "take_result", "skip", "fail", "fire_join"]),
 )
 @click.option("--output-value", metavar="JSON", help="With skip: the output the node shall have.")
 @click.option("--reason", default="", metavar="TEXT", help="Kept in the journal.")
 @click.option("--who", default="", metavar="NAME", help="Kept in the journal.")
 @server_options
 @click.pass_context
-def resolve(context: click.Context, /, job_id: str, incident: str, answer: str, **options: Any) -> int:
+def resolve(
+    context: click.Context, /, job_id: str, incident: str, answer: str | None, **options: Any
+) -> int:
     """Answer an INCIDENT of a job: retry, take_result, skip, fail or fire_join; `eectl job show` names those it takes.
 
     Exit code 0: the answer holds. 10: the job is over, the incident is closed, or it does not take this answer. 4: there is
     no such job or incident.
     """
     from ee_core.local.env import SystemEnv
-    from ee_core.messages.jobs import OperateJob
+    from ee_core.messages.jobs import OperateJob, QueryJobs
 
+    if answer is None:
+        from ee_core.cli.unanswered import ask_back
+
+        shown = _ask(context, options, QueryJobs(what="job", job=job_id))
+        raise ask_back(shown, incident, CommandLine.given(context))
     settings = read_settings(context, _flags(options))
     command = OperateJob.from_json(
         {

@@ -22,6 +22,8 @@ _TWO_PARTS: Final = re.compile(
 )
 
 
+_MENU: Final = re.compile(r"\. Choose from:\n\t(?P<words>.*)", re.DOTALL)  # one word a line
+
 _GROUPS: Final = ("job", "workflow", "bot", "engine", "plugin")  # whose commands are asked for without them
 
 
@@ -68,7 +70,7 @@ def of_error(error: EngineError) -> Problem:
 
 def of_usage(error: click.ClickException) -> Problem:
     """Describe a command line that cannot be read."""
-    text = error.format_message().removesuffix(".").replace(". ", "; ")
+    text = _MENU.sub(_to_line, error.format_message().removesuffix(".")).replace(". ", "; ")
     message, hint = split(text[:1].lower() + text[1:])
     hint = re.sub(r"^\(?Did (you mean.*\?)\)?$", r"did \1", hint)  # as everywhere else
     context = getattr(error, "ctx", None)
@@ -79,6 +81,10 @@ def of_usage(error: click.ClickException) -> Problem:
     if context is not None and not hint:
         hint = f"see `{context.command_path} --help`"
     return Problem("usage", message, hint, error.exit_code)
+
+
+def _to_line(menu: re.Match[str]) -> str:
+    return f"; choose from: {' '.join(menu['words'].split())}"
 
 
 def _find_choice(error: click.BadParameter) -> str:

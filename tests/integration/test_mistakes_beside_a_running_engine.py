@@ -4,6 +4,16 @@ import pytest
 
 HELLO = "ee: 1\nname: hello\nversion: '1'\nstart: a\nnodes:\n  a: {activity: noop, next: done}\n  done: {end: succeeded}\n"
 
+ASK = """
+ee: 1
+name: ask
+inputs: {go: {type: boolean, default: false}}
+start: way
+nodes:
+  way: {exclusive: [{when: inputs.go, next: done}]}
+  done: {end: succeeded}
+"""
+
 
 @pytest.mark.slow
 def test_a_misspelt_name_is_told_the_nearest_one(place):
@@ -34,6 +44,15 @@ def test_a_misspelt_name_is_told_the_nearest_one(place):
     )
     assert "is not quarantined" in place.told("bot", "release", "local-1", "--reason", "x", code=10)
     assert "hint: did you mean 'local-1'?" in place.told("bot", "check", "locl-1", code=4)
+
+    (place.folder / "ask.ee.yaml").write_text(ASK)
+    place.run("job", "submit", "ask.ee.yaml", "--id", "ask1", "--watch", code=12)
+    asked = "the incident is missing, job 'ask1' has: i1 NoBranchTaken (takes retry, fail)"
+    assert f"{asked}\nhint: say `eectl job resolve ask1 i1 retry`\n" in (
+        place.told("job", "resolve", "ask1", "retry", code=2)
+    )
+    assert "has no open incident" in place.told("job", "resolve", "jkill1", "retry", code=4)
+    assert "hint: did you mean 'ask1'?" in place.told("job", "resolve", "aks1", code=4)
 
 
 @pytest.mark.slow
