@@ -1,24 +1,25 @@
 """Takes the values of secrets out of whatever leaves an attempt, and puts ``[secret:NAME]`` in their place.
 
-A value is found wherever it stands: inside longer text, in keys, in numbers, and as programs usually write it: escaped for
-JSON, Python, HTML or a shell, percent-encoded, in base64 (alone or inside something longer, as ``user:password``), in
-hexadecimal digits; of a value with several lines each longer line is found by itself. Of one that was cut, as messages are
-that have grown too long, the beginning or end is found if it is half of the value. What code has changed otherwise, turned
-round or hashed, cannot be found.
+A value is found wherever it stands: inside longer text, in keys, in numbers, and as programs usually write it
+(`ee_core.bot.looks`): escaped for JSON, Python, HTML or a shell, percent-encoded, in base64 (alone or inside something
+longer, as ``user:password``), in hexadecimal digits; of a value with several lines each longer line is found by itself. Of
+one that was cut, as messages are that have grown too long, the beginning or end is found if it is half of the value, or if
+it is seen to be cut: a long text ends there, or dots follow. What code has changed otherwise, turned round or hashed, cannot
+be found.
 """
 
 from __future__ import annotations
 
-import base64
-import functools
-import html
-import json
 import re
-import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from ee_core.bot.looks import needles_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Sequence
+
+    from ee_core.bot.looks import Needle
 
 MIN_LENGTH: Final = 4
 """Characters of a value, white space around it apart; a shorter one would be found everywhere, and is not given away."""
@@ -26,11 +27,61 @@ MIN_LENGTH: Final = 4
 MAX_LENGTH: Final = 8192
 """Characters of a value; a longer one takes too long to be looked for."""
 
-_MIN_CODED: Final = (
-    8  # characters of base64, digits, a line or a half: fewer are found where nobody meant them
-)
-_MARK: Final = r"\[secret:[A-Za-z_][A-Za-z0-9_.-]*\]"
-_BASE64_LETTERS: Final = {"+": r"(?:[+-]|%2[Bb])", "/": r"(?:\\?/|_|%2[Ff])"}
+_MARK: Final = r"\[secret:([A-Za-z_][A-Za-z0-9_.-]*)\]"
+
+
+_FindSpan = Callable[[str, re.Match[str], int], tuple[int, int] | None]
+
+
+class _Value:
+    """One value, and what stands in its place; immutable."""
+
+    def __init__(self, value: str, name: str) -> None:
+        self.mark = f"[secret:{name}]"
+        self._needles = needles_of(value)
+        self._first = _pattern_of(self._needles, is_end=False)
+        self._last = _pattern_of(self._needles, is_end=True)
+
+    def may_be_in(self, text: str) -> bool:
+        """Say quickly whether it is worth to look closely."""
+        return self._first.search(text) is not None or self._last.search(text) is not None
+
+    def take_out(self, text: str, names: frozenset[str]) -> str:
+        """Return a text with the mark in the place of the whole value."""
+        return self._replace(text, self._first, names, self._find_whole)
+
+    def take_parts_out(self, text: str, names: frozenset[str]) -> str:
+        """Return a text with the mark in the place of what is left of the value where it was cut."""
+        text = self._replace(text, self._first, names, self._find_beginning)
+        return self._replace(text, self._last, names, self._find_end)
+
+    def _find_whole(self, text: str, match: re.Match[str], _done: int) -> tuple[int, int] | None:
+        start = match.start()
+        ends = [end for each in self._needles if (end := each.whole_from(text, start)) is not None]
+        return (start, max(ends)) if ends else None
+
+    def _find_beginning(self, text: str, match: re.Match[str], _done: int) -> tuple[int, int] | None:
+        start = match.start()
+        ends = [end for each in self._needles if (end := each.part_from(text, start)) is not None]
+        return (start, max(ends)) if ends else None
+
+    def _find_end(self, text: str, match: re.Match[str], done: int) -> tuple[int, int] | None:
+        end = match.end()
+        starts = [start for each in self._needles if (start := each.part_until(text, end)) is not None]
+        return (max(done, min(starts)), end) if starts else None
+
+    def _replace(self, text: str, pattern: re.Pattern[str], names: frozenset[str], find: _FindSpan) -> str:
+        parts, done, place = [], 0, 0
+        while match := pattern.search(text, place):
+            if match[1] is not None:  # a mark is left alone, for "secret" may be a value; if it is one
+                is_mark = match[1] in names or not self.may_be_in(match[1])
+                place = match.end() if is_mark else match.start() + 1
+            elif span := find(text, match, done):
+                parts += [text[done : span[0]], self.mark]
+                done = place = span[1]
+            else:
+                place = match.start() + 1
+        return "".join([*parts, text[done:]]) if parts else text
 
 
 class Redactor:
@@ -44,18 +95,19 @@ class Redactor:
         """
         # the longest first: another one may be its beginning
         known = sorted(dict.fromkeys(values), key=lambda pair: -len(pair[1]))
-        self._known = [(value.strip(), f"[secret:{name}]") for name, value in known]
-        self._looks = [(_compile(value), mark) for value, mark in self._known]
+        self._known = [_Value(value.strip(), name) for name, value in known]
+        self._names = frozenset(name for name, _ in known)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(sorted({mark for _, mark in self._known}))})"
+        return f"{type(self).__name__}({', '.join(sorted({each.mark for each in self._known}))})"
 
     def redact_text(self, text: str) -> str:
         """Return a text without the values; one that has none is returned as it is, also when it was redacted before."""
-        for pattern, mark in self._looks:
-            text = pattern.sub(functools.partial(_replace, mark), text)
-        for value, mark in self._known:  # last: two values may begin alike
-            text = _replace_halves(text, value, mark)
+        near = [each for each in self._known if each.may_be_in(text)]
+        for each in near:
+            text = each.take_out(text, self._names)
+        for each in near:  # last: two values may begin alike
+            text = each.take_parts_out(text, self._names)
         return text
 
     def redact_json(self, value: Any) -> Any:
@@ -77,106 +129,6 @@ class Redactor:
         return value
 
 
-def _replace(mark: str, match: re.Match[str]) -> str:
-    return match[0] if match[1] is None else mark
-
-
-def _replace_halves(text: str, value: str, mark: str) -> str:
-    """Take out what is left of a value that was cut, if it is half of it and long enough to be nothing else."""
-    half = max(_MIN_CODED, (len(value) + 1) // 2)
-    if half >= len(value):
-        return text
-    rest = len(value) - half
-    parts, start = [], 0
-    while (at := text.find(value[:half], start)) >= 0:
-        parts += [text[start:at], mark]
-        start = at + half + _common(text[at + half : at + len(value)], value[half:])
-    text = "".join([*parts, text[start:]])
-    parts, start = [], 0
-    while (at := text.find(value[-half:], start)) >= 0:
-        before = text[max(start, at - rest) : at]
-        parts += [text[start : at - _common(before[::-1], value[:rest][::-1])], mark]
-        start = at + half
-    return "".join([*parts, text[start:]])
-
-
-def _common(one: str, other: str) -> int:
-    """Return how many characters two texts begin with in common."""
-    return next(
-        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-        min(len(one), len(other)),
-    )
-
-
-@functools.lru_cache(maxsize=256)  # it takes a tenth of a second for a private key, and each attempt needs it
-def _compile(value: str) -> re.Pattern[str]:
-    return re.compile(
-        f"{_MARK}|({'|'.join(_patterns_of(value))})"
-    )  # a mark is left alone: "secret" may be a value
-
-
-def _patterns_of(value: str) -> Iterator[str]:
-    """Return how a value may look; the longest first, so that nothing of it is left."""
-    lines = [line.strip() for line in value.splitlines()]
-    yield _text_pattern(value)
-    if len(lines) > 1:
-        yield from (_text_pattern(line) for line in lines if len(line) >= _MIN_CODED)
-    body = value.encode(errors="surrogatepass")
-    yield from _base64_patterns(body)
-    digits = body.hex()
-    if len(digits) >= _MIN_CODED:
-        yield "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in digits)
-
-
-def _text_pattern(text: str) -> str:
-    return "".join(_letter_pattern(letter) for letter in text)
-
-
-def _letter_pattern(letter: str) -> str:
-    if letter.isascii() and letter.isalnum():
-        return letter  # what nobody escapes
-    looks = sorted(_looks_of(letter), key=len, reverse=True)
-    return f"(?:{'|'.join(map(_look_pattern, looks))})"
-
-
-def _look_pattern(look: str) -> str:
-    """Return a pattern for a look; hexadecimal digits in it may be large or small."""
-    if not look.startswith(("%", "\\u", "\\x", "\\\\u", "&#x")):
-        return re.escape(look)
-    return "".join(
-        f"[{each.lower()}{each.upper()}]" if each in "abcdefABCDEF" else re.escape(each) for each in look
-    )
-
-
-def _looks_of(letter: str) -> set[str]:
-    """Return how programs write a letter that has a meaning somewhere."""
-    body = letter.encode(errors="surrogatepass")
-    escaped = {json.dumps(letter)[1:-1], json.dumps(letter, ensure_ascii=False)[1:-1]}
-    looks = {letter, html.escape(letter), f"&#{ord(letter)};", f"&#x{ord(letter):x};"}
-    looks |= escaped | {json.dumps(each)[1:-1] for each in escaped}  # also JSON inside JSON
-    looks |= {"".join(f"\\u{unit:04x}" for unit in _utf16(letter)), repr(letter)[1:-1], repr(body)[2:-1]}
-    looks |= {"".join(f"%{byte:02X}" for byte in body)}
-    if letter == "'":
-        looks |= {shlex.quote(letter)[1:-1], "'\\''", "\\'"}
-    return looks | _MORE_LOOKS.get(letter, set())
-
-
-_MORE_LOOKS: Final = {" ": {"+"}, "/": {"\\/"}, "\n": {"\r\n", "\\r\\n", "%0D%0A"}}
-
-
-def _utf16(letter: str) -> Iterator[int]:
-    body = letter.encode("utf-16-be", errors="surrogatepass")
-    return (int.from_bytes(body[place : place + 2]) for place in range(0, len(body), 2))
-
-
-def _base64_patterns(body: bytes) -> Iterator[str]:
-    """Return the letters of base64 that a value alone decides, for each place in a group of three that it may begin at."""
-    for before in range(3):
-        coded = base64.b64encode(bytes(before) + body).decode()
-        own = coded[-(-8 * before // 6) : 8 * (before + len(body)) // 6]
-        if len(own) >= _MIN_CODED:
-            yield "".join(_BASE64_LETTERS.get(letter, letter) for letter in own)
-    if len(body) < _MIN_CODED:  # too little is left above: what stands alone
-        whole = base64.b64encode(body).decode().rstrip("=")
-        letters = "".join(_BASE64_LETTERS.get(letter, letter) for letter in whole)
-        yield f"(?<![A-Za-z0-9+/_-]){letters}(?![A-Za-z0-9+/_-])"
+def _pattern_of(needles: Sequence[Needle], *, is_end: bool) -> re.Pattern[str]:
+    """Return what finds places where a value may be, and marks."""
+    return re.compile("|".join([_MARK, *(each.pattern(is_end=is_end) for each in needles)]))

@@ -3,7 +3,10 @@ from __future__ import annotations
 import base64
 import html
 import json
+import quopri
+import re
 import shlex
+import textwrap
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -42,10 +45,22 @@ def looks(value):
         "percent, small digits": quote(value, safe="").replace("%C3", "%c3").replace("%2F", "%2f"),
         "form": urlencode({"a": value}),
         "form with plus": quote_plus(value),
+        "percent, twice": quote(quote(value, safe=""), safe=""),
+        "quoted printable": quopri.encodestring(value.encode(), quotetabs=True).decode(),
         "html": html.escape(value),
+        "html of php": html.escape(value).replace("&#x27;", "&#039;"),
+        "xml": html.escape(value).replace("&#x27;", "&apos;"),
+        "python, ascii": ascii(value),
+        "csv": '"' + value.replace('"', '""') + '"',
+        "sql": "'" + value.replace("'", "''") + "'",
+        "shell, backslashes": re.sub(r"([^\w\n])", r"\\\1", value, flags=re.ASCII),
+        "white space folded": " ".join(value.split()),
         "shell": shlex.quote(value),
         "hex": body.hex(),
         "hex, large digits": body.hex().upper(),
+        "hex in lines": "\n".join(textwrap.wrap(body.hex(), 20)),
+        "hex in bytes": body.hex(":"),
+        "base64 in lines": "\n".join(textwrap.wrap(base64.b64encode(body).decode(), 12)),
         "base64": base64.b64encode(body).decode(),
         "base64 for urls": base64.urlsafe_b64encode(body).decode(),
         "base64 of the value with its spaces": base64.b64encode(value.encode()).decode(),
@@ -149,12 +164,59 @@ CUT = "tok-0123456789-abcdefghij"
         (f"...{CUT[-15:]} is wrong", "...[secret:KEY] is wrong"),
         (f"{CUT[:13]}; {CUT[-13:]}; {CUT}", "[secret:KEY]; [secret:KEY]; [secret:KEY]"),
         (f"{CUT[:-1]}X", "[secret:KEY]X"),
-        (CUT[:12], CUT[:12]),  # less than half
+        (f"{CUT[:12]}!", f"{CUT[:12]}!"),  # less than half, and not seen to be cut
+        (CUT[:12], CUT[:12]),  # what is so short was not cut
+        (f"{CUT[:12]}...{CUT[-12:]}", "[secret:KEY]...[secret:KEY]"),
+        (f"{CUT[:11]}...{CUT[-11:]}", f"{CUT[:11]}...{CUT[-11:]}"),
+        (f"{'x' * 100}{CUT[:12]}", f"{'x' * 100}[secret:KEY]"),
         (CUT[8:18], CUT[8:18]),
     ],
 )
 def test_half_of_a_value_that_was_cut_is_taken_out(text, redacted):
     assert Redactor([("KEY", CUT)]).redact_text(text) == redacted
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda value: base64.b64encode(value.encode()).decode(),
+        lambda value: value.encode().hex(),
+        lambda value: quote(value, safe=""),
+        json.dumps,
+        html.escape,
+    ],
+)
+def test_what_is_cut_is_found_however_it_is_written(write):
+    value = 'a "value" & a löng one, with s/gns'
+    whole = write(value)
+    redactor = Redactor([("KEY", value)])
+
+    for length in range(len(whole) * 2 // 3, len(whole)):
+        text = f"{'x' * 100} {whole[:length]}"
+        assert whole.strip('"')[:12] not in redactor.redact_text(text)
+
+
+def test_a_value_within_what_looks_like_a_mark_is_found():
+    redactor = Redactor([("KEY", "hunter2")])
+
+    assert redactor.redact_text("[secret:hunter2]") == "[secret:[secret:KEY]]"
+    assert redactor.redact_text("[secret:OTHER] [secret:KEY]") == "[secret:OTHER] [secret:KEY]"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("a" + "\\" * 60 + "b", "a" + "\\" * 400), ('\\"' * 60 + "x", '\\\\"' * 400)],
+)
+def test_letters_that_may_be_read_in_many_ways_are_not_read_in_all_of_them(value, text):
+    assert Redactor([("KEY", value)]).redact_text(text + "!")  # to try all ways would take for ever
+
+
+def test_a_value_in_latin_1_is_found():
+    body = "pässwörd-of-1999".encode("latin-1")
+    redactor = Redactor([("KEY", "pässwörd-of-1999")])
+
+    for text in (repr(body), quote(body), body.hex(), base64.b64encode(b"me:" + body).decode()):
+        assert "[secret:KEY]" in redactor.redact_text(text), text
 
 
 def test_values_that_begin_alike_are_told_apart():

@@ -117,7 +117,11 @@ def to_error(
     readable = "".join(
         letter for letter in body.decode(errors="ignore") if letter.isprintable() or letter.isspace()
     )
-    excerpt = " ".join(readable.split())[:_EXCERPT_CHARACTERS]
+    excerpt = " ".join(readable.split())
+    if len(excerpt) > _EXCERPT_CHARACTERS or len(body) >= _EXCERPT_BYTES:
+        excerpt = (
+            f"{excerpt[:_EXCERPT_CHARACTERS]}..."  # dots: whoever searches it for a secret must see the cut
+        )
     text = f"the server answered {status} {response.reason_phrase}" + (f": {excerpt}" if excerpt else "")
     if expected is not None:
         text += f"; expected was {expected}"
