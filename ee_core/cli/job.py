@@ -289,14 +289,20 @@ def resolve(
         }
     )
 
+        from ee_core.cli.skipped import find_warning
     async def send() -> int:
+        warning = ""
         from ee_core.cli.meant import naming_jobs
 
         async with connected(settings) as client:
+                if answer == "skip" and options["output_value"] is None:
+                    warning = await find_warning(client, job_id, incident)
             async with naming_jobs(client, job_id):
                 reply = await client.operate(command)
             if reply.status == "finished":
                 return await say_ended(client, job_id)
+        if warning:
+            say(warning)
         say(f"job {job_id}: {reply.status}")
         return Exit.OK
 

@@ -84,7 +84,12 @@ def to_answer(job: str, incident: Mapping[str, Any], command: CommandLine) -> st
         command: The line of the command that says so.
     """
     resolve = command.to(f"job resolve {job} {incident['incident']} ANSWER")
-    return f"{resolve}  (ANSWER: {', '.join(incident['choices'])})"
+    return f"{resolve}  (ANSWER: {', '.join(map(_to_choice, incident['choices']))})"
+
+
+def _to_choice(choice: str) -> str:
+    # nobody who skips a node knows yet that others read its output
+    return "skip --output-value JSON" if choice == "skip" else choice
 
 
 def _plain(event: dict[str, Any]) -> str:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from ee_core.engine.words import describe_wait
 from ee_core.errors import InputError
 from ee_core.messages.instants import to_text
-from ee_core.model.events import Outcome
+from ee_core.model.events import Choice, Outcome
 from ee_core.model.workflow import NodeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ee_core.messages.jobs import QueryJobs
+    from ee_core.model.compiled import CompiledWorkflow
     from ee_core.model.events import Record
     from ee_core.model.job import Incident, Job, Visit
     from ee_core.model.waits import Wait
@@ -96,7 +97,7 @@ def show_job(
         "accepted": to_text(job.accepted_us),
         "finished": to_text(job.finished_us) if job.finished_us is not None else None,
         "visits": [visit(job, each) for each in job.visits.values()],
-        "incidents": [_incident(incident) for incident in job.incidents.values()],
+        "incidents": [_incident(job, incident) for incident in job.incidents.values()],
         "waits": [wait(each) for each in job.waits.values()],
     }
     if job.workflow is not None:
@@ -146,7 +147,7 @@ def show_visit(visit: Visit, status: str) -> dict[str, Any]:
     return shown
 
 
-def _incident(incident: Incident) -> dict[str, Any]:
+def _incident(job: Job, incident: Incident) -> dict[str, Any]:
     return {
         "incident": incident.id,
         "kind": incident.kind.value,
@@ -156,4 +157,24 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "node": incident.node,
         "opened": to_text(incident.opened_us),
         "detail": incident.detail,
+        "readers": _find_readers(job, incident),
     }
+
+
+def _find_readers(job: Job, incident: Incident) -> list[str]:
+    """Name the nodes that may read the output that a skip gives; of an export file, which reads by bare keys, none."""
+    if job.workflow is None or incident.visit is None or Choice.SKIP not in incident.choices:
+        return []
+    output = f"nodes.{incident.visit.rpartition('#')[0]}.output"
+    return [
+        node.id
+        for number, node in enumerate(job.workflow.nodes)
+        if output in _names_read(job.workflow, number)
+    ]
+
+
+def _names_read(workflow: CompiledWorkflow, number: int) -> set[str]:
+    """Return what a node may read, in its conditions and its input."""
+    template = workflow.templates[number]
+    programs = [*workflow.programs[number], *(() if template is None else template.programs)]
+    return {name for program in programs if program is not None for name in program.references}

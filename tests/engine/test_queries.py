@@ -122,6 +122,31 @@ async def test_a_job_that_an_end_lets_fail_says_which_now_and_of_its_past(world,
 
 
 @virtual_time
+async def test_an_incident_names_the_nodes_that_read_what_a_skip_would_give(world, flow, work, end):
+    async with world() as w:
+        choose = {
+            "exclusive": [
+                {"when": "nodes.scan.output.n > 1", "next": "count"},
+                {"otherwise": True, "next": "end"},
+            ]
+        }
+        count = work(n="${nodes.scan.output.n}", other="${inputs.n}")
+        nodes = flow(inputs={"n": {"default": 1}}, scan=work("choose"), choose=choose, count=count, end=end)
+        job = await w.submit(nodes)
+        await w.incident(job, "NoBot")
+
+        assert (await w.job(job))["incidents"][0]["readers"] == ["choose", "count"]
+        await w.operate(job, "skip")
+        await w.incident(job, "Expression")
+
+        broken = (await w.job(job))["incidents"][0]
+        assert "'nodes.scan.output' is null here, and has no key 'n'" in broken["text"]
+        assert broken["readers"] == []
+        await w.operate(job, "fail", "i2")
+        await w.over(job)
+
+
+@virtual_time
 async def test_the_history_is_what_was_recorded_and_can_be_asked_from_a_place(world, flow, work, end):
     async with world() as w:
         await w.bot()

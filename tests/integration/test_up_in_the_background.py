@@ -38,8 +38,8 @@ def test_what_cannot_come_up_says_why(place):
 @pytest.mark.slow
 def test_status_names_what_waits_for_a_person_and_the_answer(place):
     (place.folder / "ask.ee.yaml").write_text(
-        "ee: 1\nname: ask\nstart: a\nnodes:\n  a: {activity: nobody.serves, bot: {}, next: done}\n"
-        "  done: {end: succeeded}\n"
+        "ee: 1\nname: ask\nstart: a\nnodes:\n  a: {activity: nobody.serves, bot: {}, next: b}\n"
+        "  b: {activity: log, with: {text: '${nodes.a.output.n}'}, next: done}\n  done: {end: succeeded}\n"
     )
     place.up("--bots", "0")
     job = place.run("job", "submit", "ask.ee.yaml").strip()
@@ -49,6 +49,10 @@ def test_status_names_what_waits_for_a_person_and_the_answer(place):
 
     assert f"job {job} asks a person" in shown
     assert f"eectl job resolve {job} i1" in shown
+    said = place.told("job", "resolve", job, "i1", "skip", code=0)
+    assert "'nodes.a.output' is null from now on, and is read by 'b'" in said
+    place.wait_until("b cannot read it", lambda: place.ask("status")["incidents"])
+    assert "'nodes.a.output' is null here" in place.run("job", "show", job)
 
 
 @pytest.mark.slow

@@ -56,5 +56,5 @@ def test_the_answer_to_an_incident_has_them():
     incident = {"incident": "i1", "choices": ["retry", "skip"]}
 
     assert to_answer("j1", incident, line) == (
-        "eectl job resolve j1 i1 ANSWER --server nats://h:1  (ANSWER: retry, skip)"
+        "eectl job resolve j1 i1 ANSWER --server nats://h:1  (ANSWER: retry, skip --output-value JSON)"
     )

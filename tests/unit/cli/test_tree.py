@@ -112,7 +112,7 @@ def test_a_lost_visit_has_its_incident_below_and_the_command_that_answers_it():
     assert draw(job(lost, visit("next#1"), incidents=[incident], waits=[wait]))[1:4] == [
         "|- ? post  b1  lost",
         "|    INCIDENT i1  lost: attempt 1 is lost",
-        "|    answer: eectl job resolve j1 i1 ANSWER  (ANSWER: retry, skip)",
+        "|    answer: eectl job resolve j1 i1 ANSWER  (ANSWER: retry, skip --output-value JSON)",
     ]
 
 
