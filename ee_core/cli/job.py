@@ -260,9 +260,7 @@ def cancel(context: click.Context, /, job_id: str, reason: str, who: str, **opti
 @click.option("--who", default="", metavar="NAME", help="Kept in the journal.")
 @server_options
 @click.pass_context
-def resolve(
-    context: click.Context, /, job_id: str, incident: str, answer: str | None, **options: Any
-) -> int:
+def resolve(context: click.Context, /, job_id: str, incident: str, answer: str | None, **options: Any) -> int:
     """Answer an INCIDENT of a job: retry, take_result, skip, fail or fire_join; `eectl job show` names those it takes.
 
     Exit code 0: the answer holds. 10: the job is over, the incident is closed, or it does not take this answer. 4: there is
@@ -289,21 +287,21 @@ def resolve(
         }
     )
 
-        from ee_core.cli.skipped import find_warning
     async def send() -> int:
-        warning = ""
         from ee_core.cli.meant import naming_jobs
+        from ee_core.cli.skipped import find_warning
 
+        warning = ""
         async with connected(settings) as client:
+            async with naming_jobs(client, job_id):
                 if answer == "skip" and options["output_value"] is None:
                     warning = await find_warning(client, job_id, incident)
-            async with naming_jobs(client, job_id):
                 reply = await client.operate(command)
             if reply.status == "finished":
                 return await say_ended(client, job_id)
+        say(f"job {job_id}: {reply.status}")
         if warning:
             say(warning)
-        say(f"job {job_id}: {reply.status}")
         return Exit.OK
 
     return run_async(send())
