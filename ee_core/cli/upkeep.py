@@ -13,7 +13,7 @@ from ee_core.cli.formats import Output, output_options
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.place import find_journal
-from ee_core.errors import ConfigError
+from ee_core.errors import ConfigError, ConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,6 +87,7 @@ def restore(context: click.Context, file: Path, journal: str | None, force: bool
     from ee_core.local.sqlite_backup import restore as put_back
 
     path = find_journal(context, journal)
+    _ensure_alone(path, "" if force else " with --force")
     with _naming_files(file):
         copy, replaced = put_back(file, path, now_us=SystemEnv().now(), force=force)
     say(f"{path}: restored from {file}, up to commit {copy.commits}, {copy.jobs} jobs")
@@ -97,6 +98,26 @@ def restore(context: click.Context, file: Path, journal: str | None, force: bool
             f"{copy.open} jobs are open in it and go on from there: what was done for them after the copy may be done again"
         )
     return Exit.OK
+
+
+def _ensure_alone(path: Path, how: str) -> None:
+    """Make sure that no engine has the journal, before anything else is asked of somebody who cannot go on anyway.
+
+    Raises:
+        ConflictError: One has.
+    """
+    if not path.exists():
+        return
+    from ee_core.cli.problem import split
+    from ee_core.local.sqlite_backup import claimed
+
+    try:
+        with claimed(path):
+            pass
+    except ConflictError as error:
+        raise ConflictError(
+            f"{split(str(error))[0]}; stop the engine that runs on it, as `eectl down` does, and restore then{how}"
+        ) from error
 
 
 @contextmanager

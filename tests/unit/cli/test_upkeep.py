@@ -107,6 +107,23 @@ def test_a_journal_in_use_is_not_rebuilt(eectl, journal):
         assert eectl("engine", "backup", "copy.db")[0] == Exit.OK
 
 
+@pytest.mark.parametrize(("flags", "then"), [((), " with --force"), (("--force",), "")])
+def test_a_journal_in_use_is_not_restored_and_the_engine_is_to_be_stopped_first(eectl, journal, flags, then):
+    assert eectl("engine", "backup", "copy.db")[0] == Exit.OK
+    with closing(sqlite3.connect(journal, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("SELECT count(*) FROM job").fetchone()
+        code, _, err = eectl("engine", "restore", "copy.db", *flags)
+
+        assert code == Exit.CONFLICT
+        assert "j.db' is open in another process\n" in err
+        assert err.endswith(
+            f"hint: stop the engine that runs on it, as `eectl down` does, and restore then{then}\n"
+        )
+    assert "hint: say --force" in eectl("engine", "restore", "copy.db")[2]
+    assert eectl("engine", "check")[0] == Exit.OK
+
+
 @pytest.mark.parametrize("command", [("check",), ("check", "--rebuild"), ("backup", "copy.db")])
 def test_a_journal_that_is_not_there_is_named_and_not_made(eectl, tmp_path, command):
     code, _, err = eectl("engine", *command)
