@@ -61,7 +61,18 @@ class FunctionActivity:
         return self._traits
 
     async def run(self, context: ActivityContext, value: Any) -> Any:
-        arguments = self._signature.bind(context, value)
+        return await self.call(self.bind(context, value))
+
+    def bind(self, context: ActivityContext, value: Any) -> dict[str, Any]:
+        """Return the function's arguments.
+
+        Raises:
+            PermanentActivityError: The input does not fit; its code is ``bad_input``.
+        """
+        return self._signature.bind(context, value)
+
+    async def call(self, arguments: Mapping[str, Any]) -> Any:
+        """Call the function, and return its result as plain JSON; raises what it raises."""
         call = functools.partial(self._function, **arguments)
         result = await call() if self._is_async else await call_in_thread(call)
         try:
@@ -88,7 +99,7 @@ class _Signature:
         except ValidationError as error:
             raise PermanentActivityError(
                 f"the input of {self.name!r} does not fit: {describe_faults(error)}", code="bad_input"
-            ) from error
+            ) from None  # the text has all of it
         return arguments | dict.fromkeys(self.context_names, context)
 
 

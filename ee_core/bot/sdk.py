@@ -12,7 +12,7 @@ What the functions take and return is in `ee_core.bot.functions`; who carries th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +23,7 @@ from ee_core.bot.functions import FunctionActivity
 from ee_core.bot.process import serve
 from ee_core.bot.profile import Profile
 from ee_core.contracts.activity import ActivityTraits
-from ee_core.errors import InputError, NotFoundError, PluginContractError
+from ee_core.errors import EngineError, InputError, NotFoundError, PluginContractError
 from ee_core.messages.subjects import Subjects, check_token, check_type
 
 if TYPE_CHECKING:
@@ -72,15 +72,23 @@ class Bot:
         from the input and converted to their types; one of type `Context` gets the context. Its result is converted
         to plain JSON.
 
+        What is said here with `stateless` and `idempotent` an engine knows only of a file that it was given (``eectl run --bot
+        FILE``; `check` and `rehearse` likewise). Of a bot that comes over a broker as NATS it knows the name alone: there
+        write ``on_lost: retry`` at the node.
+
         Args:
             name: What workflow files say, as ``invoice.read``.
             stateless: Any process that has the function may do it; it needs no bot.
-            idempotent: It may be carried out more than once.
+            idempotent: It may be carried out more than once: what was lost is tried again without asking a person.
 
         Raises:
             MessageError: The name is not usable.
-            PluginContractError: The name is taken, or the signature cannot be understood.
+            PluginContractError: The name is taken or left out, or the signature cannot be understood.
         """
+        if callable(name):  # the decorator without its brackets
+            raise PluginContractError(
+                f'bot {self.name!r}: a function needs a name for workflows; write @bot.activity("{getattr(name, "__name__", "NAME")}") above it'
+            )
         check_type(name)
         if name in self._activities:
             raise PluginContractError(
@@ -152,14 +160,20 @@ class Bot:
             PermanentActivityError: The inputs do not fit; its code is ``bad_input``.
             InputError: Called in a running event loop; there use `call_async`.
         """
+        if _is_in_loop():
+            raise InputError("an event loop is running here; write `await bot.call_async(...)`")
         try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(self.call_async(name, **inputs))
-        raise InputError("an event loop is running here; write `await bot.call_async(...)`")
+            call = self._prepare(name, inputs)
+        except EngineError as error:
+            # a mistake of the caller's, told at the caller's line, without a wall of lines of ours and of a loop
+            raise error.with_traceback(None) from None
+        return asyncio.run(call())
 
     async def call_async(self, name: str, /, **inputs: Any) -> Any:
         """As `call`, in a running event loop."""
+        return await self._prepare(name, inputs)()
+
+    def _prepare(self, name: str, inputs: Mapping[str, Any]) -> Callable[[], Coroutine[Any, Any, Any]]:
         activity = self._activities.get(name)
         if activity is None:
             known = ", ".join(sorted(self._activities)) or "none"
@@ -167,5 +181,18 @@ class Bot:
         context = Context(
             job="call", node="call", visit="call#1", attempt=1, idempotency_key="call/call#1", activity=name
         )
-        output, _ = plain_size(await activity.run(context, inputs))
-        return output
+        arguments = activity.bind(context, inputs)
+
+        async def call() -> Any:
+            output, _ = plain_size(await activity.call(arguments))
+            return output
+
+        return call
+
+
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import asyncio
 import datetime  # noqa: TC003 - read at run time
 import enum
 import threading
+import traceback
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -220,6 +221,25 @@ def test_unknown_activity_lists_what_there_is(bot):
 
     with pytest.raises(NotFoundError, match=r"'x'.*a\.b"):
         bot.call("x")
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["bad input", "no such activity"])
+def test_a_mistake_in_a_call_is_told_at_its_line_without_a_wall_of_the_librarys_own(bot, is_named):
+    @bot.activity("a.b")
+    async def act(n: int): ...
+
+    with pytest.raises((NotFoundError, PermanentActivityError)) as caught:
+        bot.call("a.b" if is_named else "x", n="many")
+
+    said = "".join(traceback.format_exception(caught.value))
+    assert [said.count("Traceback"), said.count("  File ")] == [1, 2]
+
+
+def test_an_activity_without_its_name_is_told_how_it_is_written(bot):
+    with pytest.raises(PluginContractError, match=r'write @bot\.activity\("seal"\) above it'):
+
+        @bot.activity
+        def seal(): ...
 
 
 def test_pool_is_a_label():
