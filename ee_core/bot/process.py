@@ -85,6 +85,11 @@ async def serve(
             told = tell or (lambda text: _LOG.info("%s", text, extra={"action": "bot_process"}))
             with Farewell(profile.id, hosts, settings or HostSettings(), told).on_signals():
                 told(f"bot {profile.id} serves {', '.join(sorted(profile.activities))}; Ctrl-C to leave")
+                if names := _idempotent(profile):
+                    told(
+                        f"idempotent here: {names}; no engine knows that of a bot on a broker: write on_lost: retry at the"
+                        " nodes that use it, or a person is asked whenever an attempt is lost"
+                    )
                 await _until_left(hosts)
 
 
@@ -100,6 +105,12 @@ async def _until_left(hosts: Sequence[Lifetime]) -> None:
                 tasks.create_task(host.run())
     except BaseExceptionGroup as group:
         raise first_of(group) from group
+
+
+def _idempotent(profile: Profile) -> str:
+    return ", ".join(
+        name for name, kind in sorted(profile.activities.items()) if kind.traits_for(None).idempotent
+    )
 
 
 def _worker_profile(profile: Profile) -> Profile:

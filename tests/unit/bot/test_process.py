@@ -117,6 +117,14 @@ def kind_in_ledger(folder) -> str | None:
         return None if entry.response is None else ActivityResponse.from_bytes(entry.response).kind
 
 
+def test_a_bot_says_that_no_engine_knows_what_is_idempotent_here_and_what_to_write(tmp_path):
+    with bot_process(tmp_path) as process:
+        lines = read_until(process, "begun")
+
+    (said,) = [line for line in lines if line.startswith("idempotent here: free;")]
+    assert "write on_lost: retry at the nodes that use it" in said
+
+
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
 def test_first_signal_lets_the_attempt_finish(tmp_path, first):
     with bot_process(tmp_path) as process:
