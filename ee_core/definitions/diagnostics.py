@@ -56,6 +56,10 @@ class Text:
             found = self._lines[number] = self.content[self._starts[number - 1] : end].rstrip("\r")
         return found
 
+    def offset_of(self, number: int) -> int:
+        """Return where a line begins, by its 1-based number."""
+        return self._starts[number - 1]
+
     def place_at(self, offset: int, span: int = 1) -> Place:
         """Return the place of an offset into the content; the span is cut at the line's end."""
         number = bisect_right(self._starts, offset)

@@ -36,6 +36,7 @@ import yaml
 
 from ee_core.definitions.diagnostics import Report, Text
 from ee_core.definitions.items import Item, Plain
+from ee_core.definitions.misreading import CONDITION, find_fault, has_bare_expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,6 @@ _NO_JSON_NUMBER = re.compile(r"NaN|-?Infinity")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # In JSON: escapes, then what YAML does not take as it is.
 _MASKED = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|[^\x20-\x7e\t\r\n]")
-_CONDITION = re.compile(r"(?:^|[\s{,])when:\s")
 
 
 class _RefusedError(Exception):
@@ -265,10 +265,10 @@ class _Reader:
     def _refuse_syntax(self, code: str, offset: int, message: str, hint: str, span: int = 1) -> _RefusedError:
         """Refuse what is often an expression that was not quoted."""
         line = self._text.line(self._text.place_at(offset).line)
-        if _CONDITION.search(line) and not self._is_json:
+        if CONDITION.search(line) and not self._is_json:
             message = "YAML takes this condition for something else"
             return self._refuse("EE-W013", offset, message, "quote the condition: when: '...'", span)
-        if "${" in line and not self._is_json:
+        if not self._is_json and has_bare_expression(line):
             hint = "quote the text that holds ${ }"
         return self._refuse(code, offset, message, hint, span)
 
@@ -278,7 +278,7 @@ class _Reader:
         offset = min(marks[0].index, len(self._text.content)) if marks else 0
         for mark in marks:
             line = self._text.line(self._text.place_at(min(mark.index, len(self._text.content))).line)
-            if _CONDITION.search(line):
+            if CONDITION.search(line):
                 offset = min(mark.index, len(self._text.content))
                 break
         if "nesting depth" in (error.problem or ""):
@@ -286,6 +286,9 @@ class _Reader:
         if self._text.content[offset : offset + 1] == "\t":
             message = "a tab cannot indent"
             return self._refuse("EE-W010", offset, message, "use blanks")
-        context = f" {error.context}" if error.context else ""
-        message = f"this is no YAML: {error.problem}{context}"
-        return self._refuse_syntax("EE-W003", offset, message, "quote the text, if it is one")
+        fault = None if self._is_json else find_fault(self._text, error)
+        if fault is None:
+            context = f" {error.context}" if error.context else ""
+            message = f"this is no YAML: {error.problem}{context}"
+            return self._refuse_syntax("EE-W003", offset, message, "quote the text, if it is one")
+        return self._refuse("EE-W003", fault.offset, f"this is no YAML: {fault.message}", fault.hint)
