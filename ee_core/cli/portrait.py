@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ee_core.cli.lines import to_answer
 from ee_core.cli.output import put
 from ee_core.cli.pruned import with_mark
+from ee_core.cli.tree import to_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ _FACTS: Final = (
     "job", "workflow", "version", "status", "outcome", "reason", "error", "warnings", "owner", "labels", "accepted",
     "finished", "inputs",
 )  # fmt: skip
-_VISITS: Final = ("visit", "status", "attempt", "bot", "output", "error")
+_VISITS: Final = ("visit", "status", "attempt", "bot", "progress", "output", "error")
 
 
 def print_job(shown: Mapping[str, Any], output: Output, command: CommandLine) -> None:
@@ -45,7 +46,9 @@ def _print_all_but_incidents(shown: Mapping[str, Any], output: Output) -> None:
         put("\nits records were pruned: only how it ended is kept")
     if shown["visits"]:
         put("")
-        output.table([_to_row(visit) for visit in shown["visits"]], _VISITS)
+        is_told = any("progress" in visit for visit in shown["visits"])
+        columns = [name for name in _VISITS if is_told or name != "progress"]
+        output.table([_to_row(visit) for visit in shown["visits"]], columns)
     if shown["waits"]:
         put("")
     for wait in shown["waits"]:
@@ -54,7 +57,7 @@ def _print_all_but_incidents(shown: Mapping[str, Any], output: Output) -> None:
 
 def _to_row(visit: Mapping[str, Any]) -> Mapping[str, Any]:
     """A gateway is never attempted, and an activity not before it has a bot."""
-    return {**visit, "attempt": visit["attempt"] or None}
+    return {**visit, "attempt": visit["attempt"] or None, "progress": to_progress(visit.get("progress"))}
 
 
 def _print_incident(incident: Mapping[str, Any]) -> None:

@@ -231,7 +231,7 @@ class _Drawing:
             case "AwaitingBotResponse":
                 return self._remarked(visit) or ("sent" if visit["bot"] is not None else "")
             case "Processing":
-                return self._remarked(visit) or _progress(visit.get("progress"))
+                return self._remarked(visit) or to_progress(visit.get("progress")) or "working"
             case "Success":
                 return to_said(visit.get("output"))
             case status:
@@ -302,11 +302,12 @@ def to_span(span_us: int) -> str:
     return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{seconds:02}s"
 
 
-def _progress(progress: Mapping[str, Any] | None) -> str:
+def to_progress(progress: Mapping[str, Any] | None) -> str:
+    """Return how far a bot said it is, as ``45% page 3 of 7``; empty when it said nothing."""
     if progress is None:
-        return "working"
+        return ""
     share = f"{progress['fraction']:.0%}" if progress["fraction"] is not None else ""
-    return " ".join(filter(None, (share, _clean(progress["text"] or "")))) or "working"
+    return " ".join(filter(None, (share, _clean(progress["text"] or ""))))
 
 
 def _error(error: Mapping[str, Any]) -> str:

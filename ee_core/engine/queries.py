@@ -236,7 +236,7 @@ class Queries:
     def _visit(self, job: Job, visit: Visit) -> dict[str, Any]:
         shown = show_visit(visit, self._status(job, visit))
         armed = self._reactor.requests.find(job.id, WaitKey(f"response:{visit.id}/{visit.last_attempt}"))
-        if armed is not None and armed.progress is not None:
+        if armed is not None and (armed.progress is not None or armed.text):
             shown["progress"] = {"fraction": armed.progress, "text": armed.text}
         return shown
 

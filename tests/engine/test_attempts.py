@@ -560,6 +560,21 @@ async def test_a_bot_that_lost_its_memory_while_leased_is_claimed_anew_before_it
 
 
 @virtual_time
+async def test_a_bot_that_says_in_words_alone_how_far_it_is_is_shown_with_them(world, one):
+    async with world() as w:
+        puppet = await w.puppet()
+        job = await w.submit(one())
+        request = await puppet.request()
+        await puppet.answer(request, "accepted")
+        await puppet.answer(request, "heartbeat", text="page 3")
+        await asyncio.sleep(1)
+
+        assert (await w.job(job))["visits"][0]["progress"] == {"fraction": None, "text": "page 3"}
+        await puppet.answer(request, "succeeded")
+        await w.finished(job)
+
+
+@virtual_time
 async def test_progress_and_processing_are_shown_while_a_bot_works(world, one):
     async with world() as w:
         await w.bot()

@@ -51,3 +51,14 @@ def test_a_job_that_was_pruned_says_so(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "status    Pruned" in lines
     assert lines[-1] == "its records were pruned: only how it ended is kept"
+
+
+def test_a_bot_that_said_how_far_it_is_has_it_beside_its_visit(capsys):
+    at_work = SHOWN["visits"][1] | {"progress": {"fraction": 0.45, "text": "page 3\nof 7"}}
+    print_job(SHOWN | {"visits": [SHOWN["visits"][0], at_work], "waits": []}, Output("table"), CommandLine())
+
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "VISIT   STATUS      ATTEMPT  BOT  PROGRESS         OUTPUT  ERROR",
+        "fork#1  Success",
+        "a#1     Processing  1        b1   45% page 3 of 7",
+    ]
