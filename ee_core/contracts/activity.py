@@ -87,7 +87,7 @@ class ActivityType(Protocol):
 
     @property
     def input_schema(self) -> Mapping[str, Any] | None:
-        """JSON Schema of the input, checked at load where values are literal; None: anything."""
+        """JSON Schema of the input, checked at load where values are literal; None: anything. Bots ask often: make it once."""
 
     @property
     def output_schema(self) -> Mapping[str, Any] | None:

@@ -7,7 +7,9 @@ the wrong group, or with arguments nobody passes would otherwise never be called
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
+import threading
 from importlib import metadata
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +22,7 @@ from ee_core.registry.faults import broken, not_imported
 from ee_core.registry.listing import HOOKS, Entry, normalize
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
 OPEN_HOOKS = {
     "ee.activities": "ee_open_activity",
@@ -35,6 +37,7 @@ OPEN_HOOKS = {
 """The hook that makes a driver, by the group whose entry points name its module."""
 
 _ABSENT = object()  # a member may be None
+_CHECKING = threading.Lock()  # over the one manager of all checks
 _GROUP_OF = {hook: group for group, hook in OPEN_HOOKS.items()}
 
 
@@ -101,16 +104,11 @@ def check_module(module: ModuleType, entry: Entry, places: Collection[tuple[str,
             f"in the group {HOOKS} give it its distribution's name, {entry.distribution!r}",
         )
     _check_marks(module, entry)
-    manager = new_manager()
-    try:
-        manager.register(module, name=entry.name)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise broken(entry, _describe(error), _suggest(manager, module)) from error
-    for hook, implementation in _implementations(manager, module):
+    implementations = _find_implementations(module, entry)
+    for hook, implementation in implementations:
         _check_implementation(hook, implementation, entry, places)
     opener = OPEN_HOOKS.get(entry.group)
-    if opener and opener not in {hook for hook, _ in _implementations(manager, module)}:
+    if opener and opener not in {hook for hook, _ in implementations}:
         raise broken(
             entry, f"{entry.value!r} has no implementation of {opener}", "add one, marked with @hookimpl"
         )
@@ -155,6 +153,35 @@ class _OneDriver(DriverManager[Any]):
         raise error
 
 
+def _find_implementations(module: ModuleType, entry: Entry) -> list[tuple[str, pluggy.HookImpl]]:
+    """Return the hooks that a module implements, as pluggy finds them.
+
+    Raises:
+        PluginContractError: There is no such hook, or not with such arguments.
+    """
+    with _CHECKING:
+        manager = _checker()
+        try:
+            manager.register(module, name=entry.name)
+            manager.check_pending()
+            return [
+                (caller.name, implementation)
+                for caller in manager.get_hookcallers(module) or ()
+                for implementation in caller.get_hookimpls()
+            ]
+        except pluggy.PluginValidationError as error:
+            raise broken(entry, _describe(error), _suggest(manager, module)) from error
+        finally:
+            if manager.is_registered(module):  # one that does not fit may not be
+                manager.unregister(module)
+
+
+@functools.cache
+def _checker() -> pluggy.PluginManager:
+    """Return the manager for all checks: making one takes longer than a check."""
+    return new_manager()
+
+
 def _check_marks(module: ModuleType, entry: Entry) -> None:
     for name, value in vars(module).items():
         own = inspect.isfunction(value) and value.__module__ == module.__name__
@@ -184,14 +211,6 @@ def _check_implementation(
             f"{hook} is called for modules of the group {group} only",
             f"add an entry point for {entry.value!r} there, or move the hook to another module",
         )
-
-
-def _implementations(
-    manager: pluggy.PluginManager, module: ModuleType
-) -> Iterator[tuple[str, pluggy.HookImpl]]:
-    for caller in manager.get_hookcallers(module) or ():
-        for implementation in caller.get_hookimpls():
-            yield caller.name, implementation
 
 
 def _describe(error: pluggy.PluginValidationError) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -63,7 +64,7 @@ class HttpActivity:
         self._egress = new_egress(settings.allow, public=settings.public)
         self._trust: ssl.SSLContext | None = None  # read from files, so not before the first run
 
-    @property
+    @cached_property  # bots tell it again and again
     def input_schema(self) -> Mapping[str, Any]:
         return HttpInput.model_json_schema()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,7 +51,7 @@ class PythonActivity:
         self._children = Children(settings)
         self._async: dict[str, Function] = {}  # found out so far, by target
 
-    @property
+    @cached_property  # bots tell it again and again
     def input_schema(self) -> Mapping[str, Any]:
         schema = PythonInput.model_json_schema()
         if self._settings.functions:  # a process that calls none knows no names

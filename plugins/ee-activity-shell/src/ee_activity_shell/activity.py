@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ee_activity_shell.capture import Capture, Lines
@@ -53,7 +54,7 @@ class ShellActivity:
     def __init__(self, settings: ShellSettings) -> None:
         self._settings = settings
 
-    @property
+    @cached_property  # bots tell it again and again
     def input_schema(self) -> Mapping[str, Any]:
         return ShellInput.model_json_schema()
 
