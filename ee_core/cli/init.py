@@ -1,7 +1,7 @@
 """`eectl init`: a small project that runs at once.
 
 The projects are the folders in ``templates/``, copied as they are. With each comes the schema to which the first line of its
-workflow points, made for the activity types that are installed.
+workflow points, made for the activity types that are installed, and a ``.gitignore``, if the folder has none.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ TEMPLATES: Final = {  # what to type first
     "bot": "eectl run letter.ee.yaml --bot writer.py",
 }
 SCHEMA: Final = "workflow.schema.json"
+GITIGNORE: Final = ".gitignore"
+_IGNORED: Final = {  # by what it is
+    "what engine, bots and server keep here": ".ee/",
+    "values of secrets, if the setting secrets.file.folder names this folder": "secrets/",
+    "what Python keeps of bots": "__pycache__/",
+}
 
 
 @click.command()
@@ -39,7 +45,7 @@ SCHEMA: Final = "workflow.schema.json"
 def init(folder: Path, template: str, force: bool) -> None:
     """Write a small project into FOLDER, or into this one: a workflow, its test, settings, a schema for editors, a README.
 
-    Nothing that is there is written over without --force.
+    Nothing that is there is written over without --force, and a .gitignore not even then.
     """
     from ee_core.cli.schema import write_schema
     from ee_core.config import Settings
@@ -52,9 +58,15 @@ def init(folder: Path, template: str, force: bool) -> None:
         raise ConflictError(
             f"nothing is written, for this is there already: {names}; take another folder, or say --force"
         )
+    own = folder / GITIGNORE
+    lacking = _list_lacking(own) if own.exists() else []
+    if not own.exists():
+        made[GITIGNORE] = "".join(f"# {what}\n{pattern}\n" for what, pattern in _IGNORED.items())
     _write(folder, made)
     for name in made:
         put(f"wrote {folder / name}")
+    if lacking:
+        put(f"left {own} as it is; add to it {', '.join(lacking)}")
     put("")
     put("next:")
     for line in (
@@ -70,6 +82,13 @@ def read_template(name: str) -> dict[str, str]:
     folder = files("ee_core.cli").joinpath("templates", name)
     found = sorted((each for each in folder.iterdir() if each.is_file()), key=lambda each: each.name)
     return {each.name: each.read_text(encoding="utf-8") for each in found}
+
+
+def _list_lacking(own: Path) -> list[str]:
+    lines = {
+        line.strip().strip("/") for line in own.read_text(encoding="utf-8", errors="replace").splitlines()
+    }
+    return [pattern for pattern in _IGNORED.values() if pattern.strip("/") not in lines]
 
 
 def _write(folder: Path, made: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from ee_core.cli.init import SCHEMA, TEMPLATES, read_template
+from ee_core.cli.init import GITIGNORE, SCHEMA, TEMPLATES, read_template
 from ee_core.cli.main import run_command
 from ee_core.local.catalogue import FolderCatalogue
 
@@ -67,7 +67,7 @@ def test_a_project_is_checked_tested_and_run_as_it_is_written(template, tmp_path
     made = eectl(tmp_path, "init", "new", "--template", template)
     assert (made.returncode, made.stderr) == (0, "")
     folder = tmp_path / "new"
-    assert {path.name for path in folder.iterdir()} == {*read_template(template), SCHEMA}
+    assert {path.name for path in folder.iterdir()} == {*read_template(template), SCHEMA, GITIGNORE}
     [workflow] = [path.name for path in folder.glob("*.ee.yaml")]
 
     checked = eectl(folder, "workflow", "check", workflow)
@@ -117,6 +117,20 @@ def test_nothing_is_written_over_without_a_word(tmp_path, monkeypatch, capsys):
 
     assert run_command(["init", "--force"]) == 0
     assert (tmp_path / "ee.toml").read_text() == read_template("hello")["ee.toml"]
+
+
+def test_git_is_told_to_leave_out_what_is_kept_here_and_secrets(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["init", "new"]) == 0
+    lines = (tmp_path / "new/.gitignore").read_text().splitlines()
+    assert {".ee/", "secrets/", "__pycache__/"} <= set(lines)
+
+    (tmp_path / ".gitignore").write_text("/.ee\n*.log\n")
+    capsys.readouterr()
+    assert run_command(["init", "--force"]) == 0
+
+    assert "left .gitignore as it is; add to it secrets/, __pycache__/\n" in capsys.readouterr().out
+    assert (tmp_path / ".gitignore").read_text() == "/.ee\n*.log\n"
 
 
 def test_it_says_what_to_type_next(tmp_path, monkeypatch, capsys):
