@@ -7,7 +7,7 @@ far an attempt had come.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ee_core.engine.words import describe_wait
 from ee_core.errors import InputError
@@ -16,7 +16,7 @@ from ee_core.model.events import Choice, Outcome
 from ee_core.model.workflow import NodeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ee_core.messages.jobs import QueryJobs
     from ee_core.model.compiled import CompiledWorkflow
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ee_core.model.job import Incident, Job, Visit
     from ee_core.model.waits import Wait
     from ee_core.model.workflow import Node
+
+# Of the visits of a node that the job has in the same status, one shows it: that which has come least far.
+_OVERLAID: Final = ("BotBusy", "Pending", "AwaitingBotResponse", "Processing")
 
 
 @dataclass(slots=True)
@@ -79,7 +82,7 @@ def show_job(
     wait: Callable[[Wait], dict[str, Any]],
 ) -> dict[str, Any]:
     """Show a job, its visits and waits in the ways that are given."""
-    shown = {
+    shown: dict[str, Any] = {
         "job": job.id,
         "workflow": job.name,
         "version": job.version,
@@ -101,7 +104,11 @@ def show_job(
         "waits": [wait(each) for each in job.waits.values()],
     }
     if job.workflow is not None:
-        shown["nodes"] = [_node(job, node) for node in job.workflow.nodes]
+        statuses = {each["visit"]: each["status"] for each in shown["visits"]}
+        shown["nodes"] = [
+            _node(node, _node_status(job, number, node, statuses))
+            for number, node in enumerate(job.workflow.nodes)
+        ]
     return shown
 
 
@@ -114,13 +121,13 @@ def _find_reason(job: Job) -> str:
     return f"it came to end {ends[-1]!r}" if ends else ""
 
 
-def _node(job: Job, node: Node) -> dict[str, Any]:
+def _node(node: Node, status: str) -> dict[str, Any]:
     """Show a node; where it chooses among its pointers, those too, so that `VisitRouted` can be read."""
     shown: dict[str, Any] = {
         "node": node.id,
         "name": node.name,
         "kind": node.kind.value,
-        "status": job.node_status(node.id),
+        "status": status,
     }
     if node.on_error is not None or any(pointer.when or pointer.otherwise for pointer in node.pointers):
         shown["pointers"] = [
@@ -129,6 +136,14 @@ def _node(job: Job, node: Node) -> dict[str, Any]:
         ]
         shown["on_error"] = node.on_error
     return shown
+
+
+def _node_status(job: Job, number: int, node: Node, statuses: Mapping[str, str]) -> str:
+    """Return what a node shows of its visits: what the job says, in the words that are laid over it."""
+    status = job.node_status(node.id)
+    live = (visit for visit in job.live.values() if visit.node == number)
+    laid = {statuses[visit.id] for visit in live if visit.status.value == status}
+    return next((word for word in _OVERLAID if word in laid), status)
 
 
 def show_visit(visit: Visit, status: str) -> dict[str, Any]:

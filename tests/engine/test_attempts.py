@@ -582,9 +582,10 @@ async def test_progress_and_processing_are_shown_while_a_bot_works(world, one):
         await w.until(w.started)
         await asyncio.sleep(10)
 
-        visit = (await w.job(job))["visits"][0]
+        shown = await w.job(job)
+        visit = shown["visits"][0]
 
-        assert visit["status"] == "Processing"
+        assert visit["status"] == shown["nodes"][0]["status"] == "Processing"
         assert visit["progress"] == {"fraction": 0.25, "text": "on the way"}
         await w.finished(job, within_s=100)
 

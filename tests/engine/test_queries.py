@@ -122,6 +122,34 @@ async def test_a_job_that_an_end_lets_fail_says_which_now_and_of_its_past(world,
 
 
 @virtual_time
+async def test_a_node_shows_of_its_visits_the_one_that_has_come_least_far(world, flow, work, end):
+    async with world() as w:
+        puppets = [await w.puppet("pc-1"), await w.puppet("pc-2")]
+        fork = {"parallel": ["one", "two"]}
+        nodes = flow(
+            fork=fork, one=work("both", kind="fetch"), two=work("both", kind="fetch"), both=work(), end=end
+        )
+        job = await w.submit(nodes)
+
+        async def shown():
+            await asyncio.sleep(1)
+            shown = await w.job(job)
+            node = next(node["status"] for node in shown["nodes"] if node["node"] == "both")
+            return sorted(visit["status"] for visit in shown["visits"] if "both" in visit["visit"]), node
+
+        requests = [await puppet.request() for puppet in puppets]
+        assert await shown() == (["AwaitingBotResponse", "AwaitingBotResponse"], "AwaitingBotResponse")
+        await puppets[0].answer(requests[0], "accepted")
+        assert await shown() == (["AwaitingBotResponse", "Processing"], "AwaitingBotResponse")
+        await puppets[1].answer(requests[1], "accepted")
+        assert await shown() == (["Processing", "Processing"], "Processing")
+
+        await w.cancel(job)
+        for puppet, request in zip(puppets, requests, strict=True):
+            await puppet.answer(request, "stopped")
+
+
+@virtual_time
 async def test_an_incident_names_the_nodes_that_read_what_a_skip_would_give(world, flow, work, end):
     async with world() as w:
         choose = {
