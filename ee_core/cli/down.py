@@ -11,7 +11,7 @@ import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.output import say
-from ee_core.cli.place import data_option
+from ee_core.cli.place import data_option, find_near_folder
 from ee_core.cli.site import find_site, is_up
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ def down(data: Path, timeout: float) -> int:
     """
     site = find_site(data)
     if site is None:
+        near = "" if data.is_dir() else find_near_folder(data)
         say(
-            f"nothing runs on {data}"
+            f"nothing runs on {data}" + (f"; {near}" if near else "")
             if not is_up(data)
             else f"what runs on {data} is about to come up or to end"
         )

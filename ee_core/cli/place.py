@@ -25,6 +25,14 @@ def data_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     return click.option("--data", type=kind, default=DATA, show_default=True, help=text)
 
 
+def find_near_folder(folder: Path) -> str:
+    """Return a hint for a folder that is not there: one of nearly that name beside it; empty when there is none."""
+    from ee_core.definitions.diagnostics import did_you_mean
+
+    beside = folder.parent.iterdir() if folder.parent.is_dir() else ()
+    return did_you_mean(folder.name, [each.name for each in beside if each.is_dir()])
+
+
 def with_journal_path(context: click.Context, flags: Mapping[str, Any]) -> Settings:
     """Read the settings; a SQLite journal without a place gets the usual one."""
     settings = read_settings(context, flags)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ee_core.bot.secrets import Secrets
+    from ee_core.config import Settings
     from ee_core.model.workflow import Workflow
+    from ee_core.registry import Registry
 
 
 @click.group()
@@ -56,6 +60,9 @@ def check_secrets(
 
     async def look() -> int:
         rows = [await _look_up(name, secrets) for name in dict.fromkeys(wanted)]
+        if any(row["state"] == "missing" for row in rows):
+            known = await _list_names(registry, settings)
+            rows = [_with_nearest(row, known) for row in rows]
         output.rows(rows, ("secret", "state", "provider", "place"), name="secret")
         for row in rows:
             if row["reason"] and output.is_for_people:
@@ -63,6 +70,26 @@ def check_secrets(
         return Exit.OK if all(row["state"] == "found" for row in rows) else Exit.FOUND_SOMETHING
 
     return run_async(look())
+
+
+async def _list_names(registry: Registry, settings: Settings) -> list[str]:
+    """List the names of secrets that this process may give away, as far as providers tell."""
+    from ee_core.contracts.secrets import NamesSecrets
+    from ee_core.errors import SecretError
+
+    names: list[str] = []
+    for provider in map(registry.open_secrets, settings.secrets.providers):
+        if isinstance(provider, NamesSecrets):
+            with suppress(SecretError):  # told with the secret that could not be had
+                names += await provider.list_names()
+    return [name for name in names if any(fnmatch.fnmatchcase(name, each) for each in settings.secrets.allow)]
+
+
+def _with_nearest(row: dict[str, Any], known: Sequence[str]) -> dict[str, Any]:
+    from ee_core.definitions.diagnostics import did_you_mean
+
+    near = did_you_mean(row["secret"], known) if row["state"] == "missing" else ""
+    return {**row, "reason": f"{row['reason']}; {near}"} if near else row
 
 
 def _check_names(names: Sequence[str]) -> None:

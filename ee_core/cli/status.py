@@ -12,9 +12,10 @@ from ee_core.cli.formats import Output, output_options
 from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put
-from ee_core.cli.place import DATA, data_option
+from ee_core.cli.place import DATA, data_option, find_near_folder
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
 from ee_core.cli.site import find_site
+from ee_core.errors import NotFoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,9 @@ def status(
 
     Where an `eectl up` runs on the folder, that one is asked, unless --server or a setting names another.
     """
+    if server is None and data != DATA and not data.is_dir():
+        cure = find_near_folder(data) or "name the one that `eectl up` was given"
+        raise NotFoundError(f"there is no folder {data}; {cure}")
     site = find_site(data) if server is None else None
     named = site.url if site is not None and data != DATA else None
     settings = read_settings(context, server_flags(broker, server or named, namespace))

@@ -25,7 +25,7 @@ from ee_core.config.contexts import (
     unknown_context,
 )
 from ee_core.config.effective import Effective, list_effective
-from ee_core.config.environment import find_variable
+from ee_core.config.environment import find_variable, list_variables
 from ee_core.config.hiding import redact
 from ee_core.config.layers import FILE_NAME, FILE_VARIABLE, Nearby
 from ee_core.config.loading import find_output, load_settings, locate
@@ -72,6 +72,7 @@ __all__ = [
     "list_contexts",
     "list_effective",
     "list_settings",
+    "list_variables",
     "load_settings",
     "locate",
     "redact",

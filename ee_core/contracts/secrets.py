@@ -14,7 +14,10 @@ nothing to give but what was put there for EE to use.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @runtime_checkable
@@ -35,3 +38,15 @@ class SecretProvider(Protocol):
 
     def describe(self, name: str) -> str:
         """Say where a secret is looked for, as ``the variable EE_SECRET_KEY``."""
+
+
+@runtime_checkable
+class NamesSecrets(Protocol):
+    """What a provider may have beside: `eectl secret check` then knows which name was meant by a misspelt one."""
+
+    async def list_names(self) -> Sequence[str]:
+        """List the names under which something was put, in any order; no value.
+
+        Raises:
+            SecretError: The place cannot be asked.
+        """

@@ -11,6 +11,7 @@ file is kept under the hash of its content.
 from __future__ import annotations
 
 import asyncio
+import difflib
 import hashlib
 import json
 from collections import Counter
@@ -74,7 +75,7 @@ class FolderCatalogue:
             raise ConfigError(f"the catalogue of {self._folder} was opened before; make a new one")
         self._opened = True
         if self._must_exist and not await asyncio.to_thread(self._folder.is_dir):
-            raise ConfigError(f"catalogue.folder: {self._folder} is no folder")
+            raise ConfigError(f"catalogue.folder: {self._folder} is no folder; {_suggest(self._folder)}")
         return self
 
     async def __aexit__(
@@ -160,6 +161,14 @@ def ee_open_catalogue(settings: Mapping[str, Any]) -> FolderCatalogue:
     if not isinstance(folder, str) or not folder:
         raise ConfigError(f"catalogue.folder must be a path, got {folder!r}")
     return FolderCatalogue(Path(folder), must_exist="folder" in settings)
+
+
+def _suggest(folder: Path) -> str:
+    beside = (
+        [each.name for each in folder.parent.iterdir() if each.is_dir()] if folder.parent.is_dir() else []
+    )
+    close = difflib.get_close_matches(folder.name, beside, n=1)
+    return f"did you mean {close[0]!r}?" if close else "make it, or name the one with the workflow files"
 
 
 def _twins(entry: CatalogueEntry, entries: Sequence[CatalogueEntry]) -> list[CatalogueEntry]:

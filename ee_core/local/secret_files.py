@@ -46,8 +46,17 @@ class FileSecrets:
     async def find(self, name: str) -> str | None:
         return await asyncio.to_thread(self._read, name)  # it may be a disk that is far away
 
+    async def list_names(self) -> list[str]:
+        return await asyncio.to_thread(self._list)
+
     def describe(self, name: str) -> str:
         return f"the file {self._folder / name}"
+
+    def _list(self) -> list[str]:
+        try:
+            return [each.name for each in self._folder.iterdir() if each.is_file()]
+        except OSError as error:
+            raise SecretError(f"{self._folder} cannot be listed: {_reason(error)}") from error
 
     def _read(self, name: str) -> str | None:
         path = self._folder / name

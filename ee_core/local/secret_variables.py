@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ee_core.config import SECRET_PREFIX, find_variable
+from ee_core.config import SECRET_PREFIX, find_variable, list_variables
 from ee_core.contracts.settings import read_section
 from ee_core.errors import SecretError
 from ee_core.hookspecs import hookimpl
@@ -47,6 +47,9 @@ class VariableSecrets:
         if value is not None and not _is_text(value):
             raise SecretError(f"the variable {variable} holds bytes that are no UTF-8")
         return value
+
+    async def list_names(self) -> list[str]:
+        return [variable.removeprefix(self._prefix) for variable in list_variables(self._prefix)]
 
     def describe(self, name: str) -> str:
         return f"the variable {self._variable(name)}"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ee_core.contracts.secrets import SecretProvider
+from ee_core.contracts.secrets import NamesSecrets, SecretProvider
 from ee_core.errors import ConfigError, SecretError
 from ee_core.local import secret_files, secret_variables
 from ee_core.local.secret_files import FileSecrets
@@ -151,11 +151,27 @@ async def test_a_link_inside_the_folder_is_followed_and_one_that_leads_out_is_re
         await provider.find("ROUND")
 
 
+async def test_names_are_listed_as_far_as_they_were_put_there_for_ee(folder, tmp_path, monkeypatch):
+    (folder / "KEY").write_text("x")
+    (folder / "DEEPER").mkdir()
+    monkeypatch.setenv("MY_ONE", "x")
+    monkeypatch.setenv("OTHER_ONE", "x")
+
+    assert isinstance(FileSecrets(folder), NamesSecrets)
+    assert await FileSecrets(folder).list_names() == ["KEY"]
+    assert isinstance(VariableSecrets(), NamesSecrets)
+    assert await VariableSecrets("MY_").list_names() == ["ONE"]
+    with pytest.raises(SecretError, match="gone cannot be listed"):
+        await FileSecrets(tmp_path / "gone").list_names()
+
+
 async def test_a_folder_that_is_not_there_and_what_is_no_file_are_errors(folder, tmp_path):
     (folder / "KEY").mkdir()
     (folder / "LARGE").write_bytes(b"x" * (64 * 1024 + 1))
 
-    with pytest.raises(SecretError, match=r"no folder .*gone; make it .* or mend the setting secrets\.file\.folder"):
+    with pytest.raises(
+        SecretError, match=r"no folder .*gone; make it .* or mend the setting secrets\.file\.folder"
+    ):
         await FileSecrets(tmp_path / "gone").find("KEY")
     with pytest.raises(SecretError, match="KEY cannot be read"):
         await FileSecrets(folder).find("KEY")

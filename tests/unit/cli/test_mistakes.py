@@ -221,3 +221,28 @@ def test_a_bot_that_runs_already_is_a_conflict_with_the_option_that_ends_it(caps
     assert code == Exit.CONFLICT
     assert "bot 'b' runs already: another process has its ledger 'b.ledger' open\n" in err
     assert "hint: stop that one, or start this one under another id: `eectl bot run FILE --id ID`\n" in err
+
+
+def test_a_folder_of_workflows_that_is_not_there(capsys, tmp_path):
+    (tmp_path / "workflows").mkdir()
+
+    for folder, cure in (("workflws", "did you mean 'workflows'?"), ("zzz", "make it, or name the one with")):
+        code, err = told(capsys, "up", "--workflows", folder, "--port", "-1", "--bots", "0")
+        assert code == Exit.INVALID_INPUT
+        assert f"catalogue.folder: {folder} is no folder\nhint: {cure}" in err
+
+
+def test_a_folder_of_an_up_that_is_not_there(capsys, tmp_path):
+    (tmp_path / "plant").mkdir()
+
+    assert told(capsys, "status", "--data", "plnt") == (
+        Exit.NOT_FOUND,
+        "error: there is no folder plnt\nhint: did you mean 'plant'?\n",
+    )
+    assert "hint: name the one that `eectl up` was given" in told(capsys, "status", "--data", "zzz")[1]
+    assert told(capsys, "down", "--data", "plnt") == (
+        Exit.OK,
+        "nothing runs on plnt; did you mean 'plant'?\n",
+    )
+    assert told(capsys, "down", "--data", "plant") == (Exit.OK, "nothing runs on plant\n")
+    assert told(capsys, "down", "--data", "zzz") == (Exit.OK, "nothing runs on zzz\n")

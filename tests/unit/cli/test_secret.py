@@ -111,6 +111,20 @@ def test_people_are_told_in_words(capsys):
     assert "secret 'GONE' is not there" in said.err
 
 
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("TOKN", "TOKEN"), ("FILD", "FILED"), ("SHROT", "SHORT"), ("ZZZZ", ""), ("LOWR", "")],
+)
+def test_a_misspelt_name_is_told_the_nearest_one_that_may_be_had(capsys, tmp_path, misspelt, meant):
+    (tmp_path / "secrets/lowr").write_text(VALUE)  # the setting secrets.allow does not name it
+
+    code, rows = ask(capsys, misspelt)
+
+    assert code == Exit.FOUND_SOMETHING
+    assert rows[misspelt]["state"] == "missing"
+    assert rows[misspelt]["reason"].endswith(f"; did you mean {meant!r}?") == bool(meant)
+
+
 def test_what_is_no_name_is_refused(capsys):
     assert run_command(["secret", "check", "../etc/passwd"]) == Exit.INVALID_INPUT
     assert "is no name of a secret" in capsys.readouterr().err
