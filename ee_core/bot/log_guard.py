@@ -76,9 +76,9 @@ def _clean(record: logging.LogRecord) -> None:
         return
     try:
         said = record.getMessage()
-    except Exception:  # noqa: BLE001 - the arguments do not fit: whoever writes the record says so
-        record.msg = redactor.redact_text(str(record.msg))
-        record.args = tuple(redactor.redact_text(str(each)) for each in record.args or ())
+    except Exception:  # noqa: BLE001 - the arguments do not fit, or have no text: whoever writes the record says so
+        record.msg = redactor.redact_text(_text_of(record.msg))
+        record.args = tuple(redactor.redact_text(_text_of(each)) for each in record.args or ())
     else:
         redacted = redactor.redact_text(said)
         if redacted != said:
@@ -95,6 +95,20 @@ def _clean(record: logging.LogRecord) -> None:
 def _clean_value(value: Any, redactor: Redactor) -> Any:
     if isinstance(value, str | int | float | dict | list | tuple):
         return redactor.redact_json(value)
-    written = repr(value)
+    try:
+        written = repr(value)
+    except Exception:  # noqa: BLE001 - as below
+        return _without_text(value)
     redacted = redactor.redact_text(written)
     return value if redacted == written else redacted
+
+
+def _text_of(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - code of the value's own class; what it says then may hold anything
+        return _without_text(value)
+
+
+def _without_text(value: Any) -> str:
+    return f"<{type(value).__name__} without a text>"

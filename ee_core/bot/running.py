@@ -27,7 +27,7 @@ from ee_core.messages.wire import ErrorBody
 from ee_core.model.limits import MAX_OUTPUT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Sequence
 
     from ee_core.bot.context import Context
     from ee_core.bot.redaction import Redactor
@@ -121,17 +121,18 @@ class Attempt:
         if self._task is not None:
             self._task.cancel()
 
-    def _perform(self) -> Coroutine[Any, Any, Any]:
+    async def _perform(self) -> Any:
+        value = self._value
         if self._references:
-            return self._perform_with_secrets()
-        return self._activity.run(self.context, self._value)
-
-    async def _perform_with_secrets(self) -> Any:
-        resolved = await self._secrets.resolve(self._value, self._references)
-        if resolved.redactor is not None:
-            self._redactor = resolved.redactor
-            self.context.redact(resolved.redactor)
-        return await self._activity.run(self.context, resolved.value)
+            resolved = await self._secrets.resolve(value, self._references)
+            value = resolved.value
+            if resolved.redactor is not None:
+                self._redactor = resolved.redactor
+                self.context.redact(resolved.redactor)
+        try:
+            return await self._activity.run(self.context, value)
+        except SystemExit as error:  # it would end the process, with whatever else is done in it
+            raise RuntimeError(f"the activity wanted to end its process: {error.code}") from error
 
     async def _wait(self, task: asyncio.Task[Any]) -> None:
         await asyncio.wait({task}, timeout=self._run_s)
@@ -152,7 +153,7 @@ class Attempt:
         if isinstance(error, ActivityError):
             return self._advised(error)
         self.context.log.error("the activity raised %r", error, exc_info=error)
-        return self._failed("error", str(error) or "the activity raised an error without a text")
+        return self._failed("error", _text_of(error))
 
     def _result(self, value: Any) -> Outcome:
         name, limit = self._activity.name, self._max_output_bytes
@@ -198,3 +199,10 @@ class Attempt:
         if self._redactor is not None:  # before they are cut: half a value would not be found
             code, text = self._redactor.redact_text(code), self._redactor.redact_text(text)
         return ErrorBody(code=code[:_MAX_CODE], text=text[:_MAX_TEXT])
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error) or "the activity raised an error without a text"
+    except Exception:  # noqa: BLE001 - code of the error's own class, which may raise anything
+        return f"the activity raised {type(error).__name__}, whose text cannot be read"

@@ -50,6 +50,11 @@ def _fulfil(future: Future[_T], fn: Callable[..., _T], args: Any, kwargs: Any) -
     future.set_running_or_notify_cancel()
     try:
         result = fn(*args, **kwargs)
+    except (KeyboardInterrupt, StopIteration) as error:
+        # its own, for signals come to the main thread; on the loop the one would end it, the other never arrive
+        raised = RuntimeError(f"{type(error).__name__} was raised: {error}")
+        raised.__cause__ = error
+        future.set_exception(raised)
     except BaseException as error:  # noqa: BLE001 - whatever it raises belongs to the one who waits
         future.set_exception(error)
     else:

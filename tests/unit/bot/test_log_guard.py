@@ -73,6 +73,22 @@ def test_no_part_of_a_record_holds_a_value(logger, capsys):
     assert "ValueError: no good: [secret:KEY]" in logger.written.getvalue()
 
 
+class Unreadable:
+    def __repr__(self):
+        raise ValueError(VALUE)
+
+
+def test_what_has_no_text_does_not_come_out_of_logging(logger, capsys):
+    guard_logs([("KEY", VALUE)])
+
+    logger.info("said: %s", Unreadable())
+    logger.info("said", extra={"thing": Unreadable()})
+    logger.info(Unreadable())
+
+    assert VALUE not in logger.written.getvalue() + capsys.readouterr().err
+    assert logger.written.getvalue().count("<Unreadable without a text>") >= 3
+
+
 def test_without_the_guard_the_same_lines_hold_it(logger, capsys):
     write_everything(logger)
 

@@ -68,6 +68,38 @@ async def test_error_becomes_code_and_text_and_the_author_s_advice(error, code, 
     assert (outcome.retryable, outcome.retry_after_ms) == (retryable, after_ms)
 
 
+class Unreadable(Exception):
+    def __str__(self):
+        raise LookupError("no text")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (SystemExit("no more"), "the activity wanted to end its process: no more"),
+        (SystemExit(3), "the activity wanted to end its process: 3"),
+        (KeyboardInterrupt("^C"), "KeyboardInterrupt was raised: ^C"),
+        (StopIteration("over"), "StopIteration was raised: over"),
+        (Unreadable(), "the activity raised Unreadable, whose text cannot be read"),
+    ],
+)
+async def test_what_would_end_more_than_the_attempt_fails_it(error, text):
+    def act():
+        raise error
+
+    outcome = await attempt_of(act).carry_out()
+
+    assert (outcome.kind, outcome.error.code, outcome.error.text) == ("failed", "error", text)
+
+
+async def test_an_async_function_cannot_end_the_process_either():
+    outcome = await attempt_of(raising(SystemExit("no more"))).carry_out()
+
+    assert outcome.error.text == "the activity wanted to end its process: no more"
+
+
 @virtual_time
 async def test_activity_that_cannot_tell_what_happened_is_lost():
     outcome = await attempt_of(raising(LostActivityError("no answer"))).carry_out()
