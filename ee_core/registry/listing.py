@@ -13,7 +13,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 GROUPS: Final = {
     "ee.activities": "activity",
@@ -30,6 +30,7 @@ GROUPS: Final = {
 
 HOOKS: Final = "ee.hooks"
 _ORDER: Final = list(GROUPS)
+_HEADER: Final = re.compile(r"^(Name|Version):[ \t]*(\S.*?)[ \t\r]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,13 @@ def list_entries() -> list[Entry]:
     seen: set[str] = set()
     for distribution in metadata.distributions():
         # a broken installation may lack even its name; what it offers is listed all the same
-        name = _read(distribution, "Name")
+        headers = _read_headers(distribution)
+        name = headers["Name"]
         if normalize(name) in seen:
             continue  # a later place on the path: what it holds cannot be imported, the earlier one hides it
         seen.add(normalize(name))
         found.update(
-            Entry(point.group, point.name, point.value, name, _read(distribution, "Version"))
+            Entry(point.group, point.name, point.value, name, headers["Version"])
             for point in distribution.entry_points
             if point.group in GROUPS
         )
@@ -91,10 +93,13 @@ def normalize(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def _read(distribution: metadata.Distribution, member: str) -> str:
-    """Read a member of a distribution's metadata; asking for one that is not there is deprecated."""
-    try:
-        known = distribution.metadata
-    except FileNotFoundError:  # of newer Pythons, and of the package importlib-metadata once it is imported
-        return "unknown"
-    return (known[member] if member in known else "") or "unknown"  # noqa: SIM401 - its type has no `get`
+def _read_headers(distribution: metadata.Distribution) -> Mapping[str, str]:
+    """Read who a distribution is: name and version, each "unknown" where it is not said.
+
+    Not with its member `metadata`, which takes the whole file apart: of a hundred distributions that took longer than
+    all else at the start of a command. And newer Pythons raise there when there is no such file.
+    """
+    files = ("METADATA", "PKG-INFO", "")  # a wheel's, an egg's, and that of an egg which is one file
+    text = next((text for file in files if (text := distribution.read_text(file))), "")
+    head = text.partition("\n\n")[0]  # the rest is a description
+    return {"Name": "unknown", "Version": "unknown"} | dict(_HEADER.findall(head))

@@ -6,6 +6,7 @@ import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from ee_core.registry import listing
 from ee_core.registry.listing import list_entries
 
 if TYPE_CHECKING:
@@ -52,17 +53,18 @@ def test_an_installation_without_metadata_does_not_stop_the_listing(install) -> 
     assert {entry.name for entry in list_entries()} == {"broken", "one"}
 
 
-def test_a_finder_that_raises_for_metadata_that_is_not_there_does_not_stop_the_listing(
-    install, monkeypatch
-) -> None:
-    """So do newer Pythons, and the package importlib-metadata in every process that imports it."""
-
-    class Raising(metadata.PathDistribution):
-        @property
-        def metadata(self):
-            raise FileNotFoundError("no package metadata was found")
-
+def test_only_the_head_of_the_metadata_says_who_a_distribution_is(install) -> None:
     info = install("ee-one", {"ee.brokers:one": "one"})
-    monkeypatch.setattr(metadata, "distributions", lambda: [Raising(info)])
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName:   ee-one \nVersion:\nSummary: x\n        Name: other\n\nName: third\nVersion: 9\n"
+    )
 
-    assert [(entry.name, entry.distribution) for entry in list_entries()] == [("one", "unknown")]
+    assert [(entry.distribution, entry.version) for entry in list_entries()] == [("ee-one", "unknown")]
+
+
+def test_the_members_read_are_those_the_standard_library_reads() -> None:
+    """Of all that is installed here."""
+    for distribution in metadata.distributions():
+        headers = listing._read_headers(distribution)
+
+        assert headers == {"Name": distribution.metadata["Name"], "Version": distribution.version}
