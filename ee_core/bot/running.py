@@ -27,7 +27,8 @@ from ee_core.messages.wire import ErrorBody
 from ee_core.model.limits import MAX_OUTPUT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
 
     from ee_core.bot.context import Context
     from ee_core.bot.redaction import Redactor
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _MAX_CODE: Final = 100  # characters, as the wire has it
 _MAX_TEXT: Final = 10_000
 _LET_GO_S: Final = 1.0
+_LIBRARY: Final = "ee_core.bot."
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +125,10 @@ class Attempt:
 
     async def _perform(self) -> Any:
         value = self._value
+        self.context.redact_with(self._redact_text)
         if self._references:
             resolved = await self._secrets.resolve(value, self._references)
-            value = resolved.value
-            if resolved.redactor is not None:
-                self._redactor = resolved.redactor
-                self.context.redact(resolved.redactor)
+            value, self._redactor = resolved.value, resolved.redactor
         try:
             return await self._activity.run(self.context, value)
         except SystemExit as error:  # it would end the process, with whatever else is done in it
@@ -152,7 +152,7 @@ class Attempt:
             return Outcome("stopped", error=self._why_stopped)
         if isinstance(error, ActivityError):
             return self._advised(error)
-        self.context.log.error("the activity raised %r", error, exc_info=error)
+        self.context.log.error("the activity raised %r", error, exc_info=_own_part(error))
         return self._failed("error", _text_of(error))
 
     def _result(self, value: Any) -> Outcome:
@@ -162,8 +162,8 @@ class Attempt:
             return self._too_large(f"at least {least}")
         try:
             output, size = plain_size(value)
-            if self._redactor is not None:
-                output, size = plain_size(self._redactor.redact_json(output))
+            for redactor in self._redactors():
+                output, size = plain_size(redactor.redact_json(output))
         except (ValueError, RecursionError) as error:
             return self._failed("bad_output", f"the output of {name!r} is not plain JSON: {error}")
         if size > limit:
@@ -196,9 +196,18 @@ class Attempt:
         return Outcome("failed", error=body, retryable=retryable, retry_after_ms=retry_after_ms)
 
     def _body(self, code: str, text: str) -> ErrorBody:
-        if self._redactor is not None:  # before they are cut: half a value would not be found
-            code, text = self._redactor.redact_text(code), self._redactor.redact_text(text)
+        # before they are cut: half a value would not be found
+        code, text = self._redact_text(code), self._redact_text(text)
         return ErrorBody(code=code[:_MAX_CODE], text=text[:_MAX_TEXT])
+
+    def _redact_text(self, text: str) -> str:
+        for redactor in self._redactors():
+            text = redactor.redact_text(text)
+        return text
+
+    def _redactors(self) -> Iterator[Redactor]:
+        """Find what keeps values in: those of this attempt, and those that its code may have kept from others."""
+        yield from (each for each in (self._redactor, self._secrets.redactor) if each is not None)
 
 
 def _text_of(error: BaseException) -> str:
@@ -206,3 +215,14 @@ def _text_of(error: BaseException) -> str:
         return str(error) or "the activity raised an error without a text"
     except Exception:  # noqa: BLE001 - code of the error's own class, which may raise anything
         return f"the activity raised {type(error).__name__}, whose text cannot be read"
+
+
+def _own_part(error: BaseException) -> tuple[type[BaseException], BaseException, TracebackType | None]:
+    """Return an error as `logging` takes it, with the lines of the activity's code and of what that called.
+
+    How it was called is the same for all: a thread, a loop and a dozen lines of EE, before the one that is looked for.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(_LIBRARY):
+        trace = trace.tb_next
+    return type(error), error, trace or error.__traceback__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -15,6 +17,8 @@ from ee_core.cli.session import connected, read_settings, server_flags, server_o
 from ee_core.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ee_core.config import Settings
     from ee_core.engine import Engine
 
@@ -108,9 +112,22 @@ async def _run(settings: Settings, *, despite_poison: bool) -> int:
             )
         say(f"engine {running.id} on broker {settings.broker.name!r}; Ctrl-C to stop")
         await say_resumed(running)
-        with guarded(parts):
+        with _farewell(running, settings), guarded(parts):
             await running.wait_stopped()
     return 0
+
+
+@contextmanager
+def _farewell(running: Engine, settings: Settings) -> Iterator[None]:
+    """Say what a Ctrl-C or SIGTERM leads to: until the process has ended it may take as long as its own work."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        grace_s = settings.engine.grace_s
+        say(
+            f"engine {running.id} stops; work in its own process gets {grace_s:g} s. Open jobs go on at its next start"
+        )
+        raise
 
 
 async def say_resumed(running: Engine) -> None:
