@@ -313,9 +313,12 @@ def test_the_tree_of_errors_is_the_tree_of_classes(section_of):
     assert sorted(drawn[1:]) == sorted([kind.__bases__[0].__name__, kind.__name__] for kind in ERRORS[1:])
 
 
-@pytest.mark.parametrize("path", [path for path, _ in commands()])
+COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("path", COMMANDS)
 def test_a_command_is_there_with_its_words_arguments_and_options(path, section_of):
-    command = dict(commands())[path]
+    command = COMMANDS[path]
 
     text = section_of("reference/commands.md", f"## {path}")
 

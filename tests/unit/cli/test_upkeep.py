@@ -1,6 +1,7 @@
 """`eectl engine check`, `backup` and `restore` on a journal that real jobs were recorded in."""
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -26,13 +27,24 @@ def eectl(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A folder with a workflow, and a journal with three finished jobs of it; tests get a copy."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (folder / "two.ee.yaml").write_text(FLOW)
+        for number in range(3):
+            assert (
+                run_command(("run", "two.ee.yaml", "--journal", "j.db", "--id", f"job-{number}")) == Exit.OK
+            )
+    return folder
+
+
 @pytest.fixture
-def journal(eectl, tmp_path):
+def journal(recorded, tmp_path):
     """The file of a journal with three finished jobs."""
-    (tmp_path / "two.ee.yaml").write_text(FLOW)
-    for number in range(3):
-        code, _, err = eectl("run", "two.ee.yaml", "--journal", "j.db", "--id", f"job-{number}")
-        assert code == 0, err
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
     return tmp_path / "j.db"
 
 
