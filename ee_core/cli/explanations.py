@@ -66,6 +66,7 @@ _SENTENCES: Final = {  # where each code of a diagnostic has its sentence: in a 
     "Bindings": "ee_core.definitions.bindings",
     "Expressions": "ee_core.definitions.expressions",
     "Activity types": "ee_core.definitions.loading",
+    "Given bots": "ee_core.definitions.selectors",
     "Activity inputs": "ee_core.definitions.activity_inputs",
     "Secrets": "ee_core.definitions.secret_references",
     "Tests of workflows": "ee_core.simulation.workflow_test.cases",

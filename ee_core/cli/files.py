@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ee_core.contracts.activity import ActivityType
-    from ee_core.definitions import Definition
+    from ee_core.definitions import Definition, KnownBot
     from ee_core.model.workflow import Workflow
     from ee_core.registry import Registry
 
@@ -88,12 +88,18 @@ def _umask() -> int:
 
 
 def load_file(
-    path: str, bindings: str | None, registry: Registry, *, served: Mapping[str, ActivityType] | None = None
+    path: str,
+    bindings: str | None,
+    registry: Registry,
+    *,
+    served: Mapping[str, ActivityType] | None = None,
+    bots: Sequence[KnownBot] = (),
 ) -> WorkflowFile:
     """Load a workflow file with the plugins that are installed here.
 
     Args:
         served: Further activity types, of bots that are known to serve them.
+        bots: Bots that are known: what nodes select by is held against them.
 
     Raises:
         WorkflowError: It does not load; the text shows every fault in its place.
@@ -111,6 +117,7 @@ def load_file(
         activities={**registry.installed_activities(), **(served or {})},
         language=registry.open_expressions,
         expand=expand_with(registry.hooks),
+        bots=bots,
     )
     content = read(text, path).plain()
     return WorkflowFile(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ee_core.bot import Bot
     from ee_core.bot.ledger import Ledger
     from ee_core.contracts.activity import ActivityType
+    from ee_core.definitions import KnownBot
     from ee_core.engine import Parts
 
 POOL: Final = "local"  # the label `pool` of bots of this kind
@@ -45,6 +46,14 @@ def load_bot(path: str) -> Bot:
     if not bots[0].profile().activities:
         raise ConfigError(f"{path} defines a bot without functions; decorate some with @bot.activity")
     return bots[0]
+
+
+def to_known(bot: Bot) -> KnownBot:
+    """Return what is known of a bot whose file is given: without a pool of its own, `eectl run` gives it `POOL`."""
+    from ee_core.definitions import KnownBot
+
+    profile = bot.profile()
+    return KnownBot(profile.id, frozenset(profile.activities), {"pool": POOL, **profile.labels})
 
 
 def load_served(paths: Iterable[str]) -> dict[str, ActivityType]:
@@ -100,6 +109,7 @@ async def local_bots(
     from ee_core.bot.host import BotHost
     from ee_core.bot.ledger import open_ledger
     from ee_core.bot.profile import Profile
+    from ee_core.bot.secrets import remembering
 
     activities: dict[str, ActivityType] = dict(parts.registry.installed_activities())
     labels: dict[str, str] = {"pool": POOL}
@@ -108,6 +118,7 @@ async def local_bots(
         activities.update(profile.activities)
         labels.update(profile.labels)
     names = [f"local-{n}" for n in range(1, count + 1)]
+    secrets = remembering(parts.secrets)  # one for all: they run the same code
     async with AsyncExitStack() as stack:
         for name in names:
             place = str(folder / f"{name}.ledger") if folder is not None else ":memory:"
@@ -118,7 +129,7 @@ async def local_bots(
                 broker=parts.broker,
                 subjects=parts.subjects,
                 env=parts.env,
-                secrets=parts.secrets,
+                secrets=secrets,
             )
             await stack.enter_async_context(host)
         yield names

@@ -33,7 +33,7 @@ def workflow() -> None:
     "bot_files",
     multiple=True,
     metavar="FILE",
-    help="A Python file with a bot: its functions are known from it; they are not called.",
+    help="A Python file with a bot: its functions and labels are known from it; nothing is called.",
 )
 @click.option("--strict", is_flag=True, default=False, help="Warnings count as findings: exit code 11.")
 @output_options
@@ -48,18 +48,20 @@ def check(
 ) -> int:
     """Find every mistake in workflow FILES before they run; - is stdin."""
     from ee_core.cli.files import load_file
-    from ee_core.cli.local import load_served
+    from ee_core.cli.local import load_bot, to_known
     from ee_core.errors import WorkflowError
     from ee_core.local.env import SystemEnv
     from ee_core.registry import Registry
 
     registry = Registry(read_settings(context), SystemEnv())
-    served = load_served(bot_files)
+    bots = [load_bot(path) for path in bot_files]
+    served = {name: kind for bot in bots for name, kind in bot.activities.items()}
+    known = tuple(to_known(bot) for bot in bots)
     worst = Exit.OK
     found = []
     for path in files:
         try:
-            definition = load_file(path, bindings, registry, served=served).definition
+            definition = load_file(path, bindings, registry, served=served, bots=known).definition
         except WorkflowError as error:
             worst = Exit.INVALID_INPUT
             found += [asdict(diagnostic) for diagnostic in error.diagnostics]

@@ -11,10 +11,12 @@ from ee_core.definitions.diagnostics import Diagnostic, render
 from ee_core.definitions.expansion import expand_node, expand_with
 from ee_core.definitions.inputs import check_inputs
 from ee_core.definitions.loading import Definition, load
+from ee_core.definitions.selectors import KnownBot
 
 __all__ = [
     "Definition",
     "Diagnostic",
+    "KnownBot",
     "check_inputs",
     "compile_expressions",
     "expand_node",

@@ -66,6 +66,9 @@ def _read_bot(members: Members, places: Places, node: NodeId) -> BotSelector:
     bot.check_keys(("id", "pool", "labels", "same_as"))
     if "same_as" in bot.values:
         places.same_as[node] = bot.values["same_as"].place
+    labels = bot.mapping("labels", "labels")
+    parts = {**(labels.values if labels else {}), **bot.values}
+    places.selectors[node] = {name: part.place for name, part in parts.items()}
     return BotSelector(
         id=bot.text("id"), pool=bot.text("pool"), labels=bot.texts("labels"), same_as=bot.text("same_as")
     )

@@ -24,6 +24,7 @@ class Places:
     inputs: dict[NodeId, Item] = field(default_factory=dict)  # of an activity
     types: dict[NodeId, Place] = field(default_factory=dict)  # where an activity type is named
     same_as: dict[NodeId, Place] = field(default_factory=dict)
+    selectors: dict[NodeId, dict[str, Place]] = field(default_factory=dict)  # `id`, `pool`, or a label's name
     on_lost: dict[NodeId, Place] = field(default_factory=dict)
 
     def of(self, node: NodeId | None, slot: int | None = None) -> Place:

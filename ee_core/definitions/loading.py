@@ -30,17 +30,19 @@ from ee_core.definitions.diagnostics import Diagnostic, Report, did_you_mean
 from ee_core.definitions.expansion import expand_node
 from ee_core.definitions.expressions import compile_draft, report_constants, report_unsure_reads
 from ee_core.definitions.secret_references import check_references
+from ee_core.definitions.selectors import check_selectors
 from ee_core.model import soundness
 from ee_core.model.workflow import Activity, BotSelector, content_hash, to_content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ee_core.contracts.activity import ActivityType
     from ee_core.contracts.expression import Language
     from ee_core.definitions.draft import Draft
     from ee_core.definitions.export import ExpandNode
     from ee_core.definitions.items import Item
+    from ee_core.definitions.selectors import KnownBot
     from ee_core.model.ids import WorkflowHash
     from ee_core.model.workflow import Activity, Node, Workflow
 
@@ -67,6 +69,7 @@ def load(
     activities: Mapping[str, ActivityType],
     language: Language | Callable[[str], Language],
     expand: ExpandNode = expand_node,
+    bots: Sequence[KnownBot] = (),
 ) -> Definition:
     """Load a workflow from a file of any form.
 
@@ -78,6 +81,7 @@ def load(
         activities: The activity types that are installed, by name.
         language: The expression language, or what opens it by name; opened only when there are expressions.
         expand: The hook `ee_expand_node`; asked for the node types of the export form that are no core kinds.
+        bots: Those that are known, if any: what nodes select by is held against them.
 
     Raises:
         WorkflowError: It cannot be executed; the text shows every fault with its place, and
@@ -91,6 +95,7 @@ def load(
     _resolve_types(draft, activities, report)
     check_activity_inputs(draft, activities, report)
     check_references(draft, report)
+    check_selectors(draft, bots, report)
     is_well_formed = not report.has_errors
     programs = compile_draft(draft, language, report)
     if is_well_formed:

@@ -201,3 +201,30 @@ def test_bindings_are_begun_and_continued(file, capsys):
         "nothing is left to bind",
     ]
     assert run_command(["workflow", "bind", "w.ee.yaml"]) == Exit.INVALID_INPUT
+
+
+def test_what_a_node_selects_is_held_against_the_bot_of_a_given_file(file, capsys):
+    bot = 'from ee_core import Bot\n\nbot = Bot("b", labels={"app": "files"}, pool="t")\n\n\n@bot.activity("files.scan")\ndef scan() -> None: ...\n'
+    file.with_name("b.py").write_text(bot)
+    nodes = (
+        "  a: {activity: files.scan, bot: {labels: {app: fils}, pool: tt}, next: z}\n  z: {end: succeeded}\n"
+    )
+    file.write_text(f"ee: 1\nname: w\nstart: a\nnodes:\n{nodes}")
+
+    code = run_command(["workflow", "check", str(file), "--bot", "b.py", "--strict"])
+
+    said = capsys.readouterr().err
+    assert code == Exit.FOUND_SOMETHING
+    assert "no given bot that serves 'files.scan' has app=fils: 'b' has app=files, pool=t" in said
+    assert "did you mean 'files'?" in said
+    assert "no given bot that serves 'files.scan' has pool=tt" in said
+
+
+def test_a_bot_without_a_pool_is_in_that_of_eectl_run(file):
+    file.with_name("b.py").write_text(
+        'from ee_core import Bot\n\nbot = Bot("b")\n\n\n@bot.activity("files.scan")\ndef scan() -> None: ...\n'
+    )
+    nodes = "  a: {activity: files.scan, bot: {pool: local}, next: z}\n  z: {end: succeeded}\n"
+    file.write_text(f"ee: 1\nname: w\nstart: a\nnodes:\n{nodes}")
+
+    assert run_command(["workflow", "check", str(file), "--bot", "b.py", "--strict"]) == Exit.OK
