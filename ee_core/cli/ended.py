@@ -26,6 +26,11 @@ async def say_ended(client: Client, job: str, *, wanted: str = "") -> Exit:
     """
     shown = await client.query(QueryJobs(what="job", job=job))
     text, code = describe_end(shown, wanted)
+    if code is Exit.NOT_FOUND:
+        from ee_core.cli.meant import find_near_job
+
+        near = await find_near_job(client, job)
+        text += f"; {near}" if near else ""
     say(text)
     return code
 

@@ -31,6 +31,9 @@ def test_a_misspelt_name_is_told_the_nearest_one(place):
     assert "hint: see `eectl job list`" in place.told("job", "show", "zzz", code=4)
     cancelled = place.told("job", "cancel", "jkil1", code=4)
     assert cancelled.endswith("if it comes, it is cancelled; did you mean 'jkill1'?\n")
+    for command in (("cancel", "jkil1"), ("resolve", "jkil1", "i1", "retry")):  # by now a cancel knows it
+        assert place.told("job", *command, code=4).endswith("should it come; did you mean 'jkill1'?\n")
+    assert "never runs" in place.told("job", "submit", "hello.ee.yaml", "--id", "jkil1", code=6)
     assert "did you mean 'jkill1'?" in place.told(
         "job", "show", "jkill", code=4
     )  # not what only a cancel knows
