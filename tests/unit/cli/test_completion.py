@@ -17,102 +17,109 @@ HEAVY = (
     "nats", "textual", "pydantic_settings", "starlette", "keyring", "jmespath", "rich_click", "termaid", "networkx",
     "cel_expr_python", "httpx",
 )  # fmt: skip
-PROGRAM = f"""
+HEAVY_AT_THE_END = f"""
 import atexit, sys
 atexit.register(lambda: print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr))
+"""
+PROGRAM = "from ee_core.cli.main import main; main()"
+COMPLETING = """
+import os, sys
 from ee_core.cli.main import main
-main()
+for words in sys.argv[1:]:
+    os.environ |= {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - (not words.endswith(" ")))}
+    try:
+        main([])
+    except SystemExit:
+        print("--")
 """
 
 
-def eectl(folder, *arguments, words=""):
-    """Run the real command, or have it complete words; returns its lines and the heavy modules it loaded."""
-    environ = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-    if words:
-        count = str(len(words.split()) - (not words.endswith(" ")))
-        environ |= {"_EECTL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
+def run(folder, code, *arguments, **environ):
+    """Run code in a process of its own, in a folder that is its home, too."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
         cwd=folder,
-        env=environ,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)} | environ,
         capture_output=True,
         text=True,
         check=False,
     )
-    return done.stdout.splitlines(), done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("eectl wor", "plain,workflow"),
-        ("eectl job ", "plain,submit"),
-        ("eectl job list --out", "plain,--outcome"),
-        ("eectl job list -o js", "plain,jsonl"),
-        ("eectl run he", "file,he"),
-    ],
-)
-def test_commands_options_values_and_files_are_completed_with_nothing_heavy(tmp_path, words, expected):
-    lines, heavy = eectl(tmp_path, words=words)
+def complete(folder, *asked, first=""):
+    """Have a process complete words, one after the other; returns lines for each, and what it wrote on stderr."""
+    done = run(folder, first + COMPLETING, *asked, _EECTL_COMPLETE="bash_complete")
+    lines = [[line for line in each.splitlines() if line] for each in done.stdout.split("--\n")[:-1]]
+    assert len(lines) == len(asked), done.stderr
+    return lines, done.stderr.strip()
 
-    assert expected in lines
+
+def test_commands_options_values_and_files_are_completed_with_nothing_heavy(tmp_path):
+    asked = {
+        "eectl wor": "plain,workflow",
+        "eectl job ": "plain,submit",
+        "eectl job list --out": "plain,--outcome",
+        "eectl job list -o js": "plain,jsonl",
+        "eectl run he": "file,he",
+    }
+
+    found, heavy = complete(tmp_path, *asked, first=HEAVY_AT_THE_END)
+
+    for lines, expected in zip(found, asked.values(), strict=True):
+        assert expected in lines
     assert heavy == "[]"
+
+
+def test_a_word_is_completed_by_the_program_as_a_shell_calls_it(tmp_path):
+    environ = {"_EECTL_COMPLETE": "bash_complete", "COMP_WORDS": "eectl wor", "COMP_CWORD": "1"}
+
+    done = run(tmp_path, PROGRAM, **environ)
+
+    assert (done.stdout, done.stderr) == ("plain,workflow\n", "")
 
 
 def test_the_version_is_told_with_nothing_heavy(tmp_path):
-    lines, heavy = eectl(tmp_path, "--version")
+    done = run(tmp_path, HEAVY_AT_THE_END + PROGRAM, "--version")
 
-    assert lines[0].startswith("eectl ")
-    assert heavy == "[]"
+    assert done.stdout.startswith("eectl ")
+    assert done.stderr == "[]\n"
 
 
 def test_contexts_topics_and_templates_are_offered_with_nothing_heavy(tmp_path):
     (tmp_path / "ee.toml").write_text("[contexts.lab]\n[contexts.lathe]\n[contexts.plant]\n")
 
-    for words, expected in [
-        ("eectl --context la", ["plain,lab", "plain,lathe"]),
-        ("eectl context use pl", ["plain,plant"]),
-        ("eectl context show l", ["plain,lab", "plain,lathe"]),
-        ("eectl explain ht", ["plain,http", "plain,http_STATUS"]),
-        ("eectl explain EE-W105", ["plain,EE-W105"]),
-        ("eectl explain parall", ["plain,parallel"]),
-        ("eectl explain joi", ["plain,join", "plain,join_stuck"]),
-        ("eectl explain JoinS", ["plain,JoinStuck"]),
-        ("eectl init --template h", ["plain,hello", "plain,http"]),
-    ]:
-        assert eectl(tmp_path, words=words) == (expected, "[]")
+    asked = {
+        "eectl --context la": ["plain,lab", "plain,lathe"],
+        "eectl context use pl": ["plain,plant"],
+        "eectl context show l": ["plain,lab", "plain,lathe"],
+        "eectl explain ht": ["plain,http", "plain,http_STATUS"],
+        "eectl explain EE-W105": ["plain,EE-W105"],
+        "eectl explain parall": ["plain,parallel"],
+        "eectl explain joi": ["plain,join", "plain,join_stuck"],
+        "eectl explain JoinS": ["plain,JoinStuck"],
+        "eectl init --template h": ["plain,hello", "plain,http"],
+    }
+
+    assert complete(tmp_path, *asked, first=HEAVY_AT_THE_END) == (list(asked.values()), "[]")
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "asked"),
     [
-        ("[broker]\nservers = 'nats://127.0.0.1:1'", "eectl job show "),
-        ("[broker]\nname = 'memory'", "eectl job cancel "),
-        ("[broker]\nname = 'nobodys'", "eectl bot release "),
-        ("[brokr]", "eectl job resolve "),
-        ("[broker]\nservers = 'nats://127.0.0.1:1'", "eectl job resolve j1 "),
-        ("[broker]\nservers = 'nats://127.0.0.1:1'", "eectl job list --workflow "),
-        ("[broker]\nname = 'memory'", "eectl job list --owner "),
-        ("= =", "eectl --context "),
+        (
+            "[broker]\nservers = 'nats://127.0.0.1:1'",
+            ["eectl job show ", "eectl job resolve j1 ", "eectl job list --workflow "],
+        ),
+        ("[broker]\nname = 'memory'", ["eectl job cancel ", "eectl job list --owner "]),
+        ("[broker]\nname = 'nobodys'", ["eectl bot release "]),
+        ("[brokr]", ["eectl job resolve "]),
+        ("= =", ["eectl --context "]),
     ],
 )
-def test_what_cannot_be_asked_offers_nothing_and_says_nothing(tmp_path, settings, words):
+def test_what_cannot_be_asked_offers_nothing_and_says_nothing(tmp_path, settings, asked):
     (tmp_path / "ee.toml").write_text(settings)
-    count = str(len(words.split()))
 
-    done = subprocess.run(
-        [sys.executable, "-m", "ee_core.cli"],
-        cwd=tmp_path,
-        env={
-            "PATH": os.environ["PATH"], "HOME": str(tmp_path),
-            "_EECTL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-
-    assert (done.stdout.strip(), done.stderr) == ("", "")
+    assert complete(tmp_path, *asked) == ([[] for _ in asked], "")
 
 
 def test_files_that_a_command_is_for_are_offered_where_there_are_some(tmp_path, monkeypatch):
@@ -141,7 +148,8 @@ def test_files_that_a_command_is_for_are_offered_where_there_are_some(tmp_path, 
     ]:
         assert offer(words) == expected, words
 
-    assert eectl(tmp_path, words="eectl run ") == (["plain,order.json", "plain,w.ee.yaml"], "[]")
+    found = complete(tmp_path, "eectl run ", first=HEAVY_AT_THE_END)
+    assert found == ([["plain,order.json", "plain,w.ee.yaml"]], "[]")
     (tmp_path / "a b.ee.yaml").touch()
     assert offer("eectl run ") == ["file,"]  # the shell knows how to quote
 
@@ -154,13 +162,11 @@ def test_a_workflow_to_submit_is_a_file_or_a_name_of_the_catalogue(tmp_path):
         )
     (tmp_path / "ee.toml").write_text('[catalogue]\nfolder = "flows"\n')
 
-    assert eectl(tmp_path, words="eectl job submit ") == (["plain,order@2", "plain,other"], "[]")
-    assert eectl(tmp_path, words="eectl job submit flo") == (["file,flo"], "[]")
+    asked = {"eectl job submit ": ["plain,order@2", "plain,other"], "eectl job submit flo": ["file,flo"]}
+    assert complete(tmp_path, *asked, first=HEAVY_AT_THE_END) == (list(asked.values()), "[]")
     (tmp_path / "o.ee.yaml").touch()
-    assert eectl(tmp_path, words="eectl job submit o") == (
-        ["plain,order@2", "plain,other", "plain,o.ee.yaml"],
-        "[]",
-    )
+    found = complete(tmp_path, "eectl job submit o", first=HEAVY_AT_THE_END)
+    assert found == ([["plain,order@2", "plain,other", "plain,o.ee.yaml"]], "[]")
 
 
 def test_every_parameter_that_offers_names_is_there():
