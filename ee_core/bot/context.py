@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ee_core.errors import AttemptStoppedError
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
-    from ee_core.bot.redaction import Redactor
     from ee_core.messages.activity import ActivityRequest
     from ee_core.model.ids import Fence
 
@@ -59,7 +58,7 @@ class Context:
         self._fence = fence
         self._activity = activity
         self._cancelled = threading.Event()
-        self._redactor: Redactor | None = None
+        self._redact: Callable[[str], str] | None = None
         self._log = _AttemptLog(_LOG, {"job": job, "visit": visit, "attempt": attempt, "activity": activity})
 
     @classmethod
@@ -118,17 +117,17 @@ class Context:
         if self.is_cancelled:
             # a function in a thread cannot be cancelled: here it learns that it should end
             raise AttemptStoppedError(f"attempt {self._attempt} of {self._visit} was asked to stop")
-        if self._redactor is not None:  # before it is cut: half a value would not be found
-            text = self._redactor.redact_text(text)
+        if self._redact is not None:  # before it is cut: half a value would not be found
+            text = self._redact(text)
         self.last_progress = Progress(float(fraction), text[:MAX_PROGRESS_TEXT])
 
     def wait_for_cancel(self, timeout_s: float) -> bool:
         """Sleep in a thread until the attempt is asked to stop, and return whether it was; never on a loop."""
         return self._cancelled.wait(timeout_s)
 
-    def redact(self, redactor: Redactor) -> None:
+    def redact_with(self, redact: Callable[[str], str]) -> None:
         """Keep the values of secrets out of what is reported from now on; the host's to call."""
-        self._redactor = redactor
+        self._redact = redact
 
     def mark_cancelled(self) -> None:
         """Note that the attempt shall stop; the host's to call, idempotent."""

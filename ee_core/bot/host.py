@@ -23,6 +23,7 @@ from ee_core.bot.judge import Verdict
 from ee_core.bot.lifetime import HostSettings, Lifetime
 from ee_core.bot.presence import Presence, Status
 from ee_core.bot.running import Attempt
+from ee_core.bot.secrets import remembering
 from ee_core.bot.slot import Slot
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.contracts.envelope import check_subject
@@ -74,7 +75,7 @@ class BotHost(Lifetime):
         self._broker = broker
         self._subjects = subjects
         self._settings = settings or HostSettings()
-        self._secrets = secrets
+        self._secrets = remembering(secrets)
         self._slot = Slot(ledger, instance=instance, env=env)
         self._answers = Answers(broker, env, self._slot.stored)
         self._presence = Presence(

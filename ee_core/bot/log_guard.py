@@ -1,7 +1,7 @@
 """Keeps the values of secrets out of the log lines of a process, whoever writes them: also a library's, at DEBUG.
 
-A value that was looked up once is remembered until the process ends, because what an attempt has left, a connection or a
-thread, may write about it later. It works where records are made, so it holds for every handler; a process that needs no
+A value that was looked up once is remembered until the process ends, or its name has had several newer ones, because what an
+attempt has left, a connection or a thread, may write about it later. It works where records are made, so it holds for every handler; a process that needs no
 secret is left alone. What is printed, and not logged, is not seen.
 """
 
@@ -10,24 +10,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from ee_core.bot.redaction import Redactor
+from ee_core.bot.redaction import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from ee_core.bot.redaction import Redactor
 
 _OWN: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime"}
 _formatter: Final = logging.Formatter()
 
 
-class _Guard:
-    """What is known in this process; replaced as a whole, so that threads need no lock."""
-
-    def __init__(self) -> None:
-        self.known: dict[tuple[str, str], None] = {}
-        self.redactor: Redactor | None = None
-
-
-_guard: Final = _Guard()
+_guard: Final = Memory()
 
 
 class GuardedRecord(logging.LogRecord):
@@ -47,10 +41,7 @@ class GuardedRecord(logging.LogRecord):
 
 def guard_logs(values: Iterable[tuple[str, str]]) -> None:
     """Keep values, of which each comes with its name, out of every log line from now on."""
-    new = dict.fromkeys(values).keys() - _guard.known.keys()
-    if new:
-        _guard.known |= dict.fromkeys(new)
-        _guard.redactor = Redactor(_guard.known)
+    _guard.add(values)
     made_by = logging.getLogRecordFactory()
     if made_by is logging.LogRecord:
         logging.setLogRecordFactory(GuardedRecord)

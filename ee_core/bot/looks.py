@@ -78,12 +78,6 @@ class Needle:
         return count >= self._enough or (is_cut and count >= _MIN_CUT)
 
 
-@functools.lru_cache(maxsize=256)  # each attempt needs them
-def needles_of(value: str) -> tuple[Needle, ...]:
-    """Return what a text is searched for to find a value."""
-    return tuple(_needles_of(value))
-
-
 def _follow(letters: Iterable[_Looks], text: str, start: int) -> tuple[int, int, bool]:
     """Return how many of the letters a text has from a place on, how far they reach, and whether it is cut there."""
     places = {start}  # wherever the letters so far may end: so the work stays small, whatever looks they have
@@ -128,7 +122,8 @@ def _is_cut_behind(text: str, place: int) -> bool:
     return (place == len(text) >= _LONG) or text.startswith(_DOTS, place)
 
 
-def _needles_of(value: str) -> Iterator[Needle]:
+def needles_of(value: str) -> Iterator[Needle]:
+    """Find what a text is searched for to find a value."""
     yield Needle(_letters_of(value))
     lines = [line.strip() for line in value.splitlines()]
     if len(lines) > 1:

@@ -16,6 +16,7 @@ from ee_core.bot.host import BotHost
 from ee_core.bot.ledger import open_ledger
 from ee_core.bot.lifetime import HostSettings, first_of
 from ee_core.bot.profile import Profile
+from ee_core.bot.secrets import remembering
 from ee_core.bot.worker import WorkerHost
 from ee_core.messages.subjects import check_token
 
@@ -57,6 +58,7 @@ async def serve(
         LedgerError: The bot runs already, or its ledger cannot be used.
         BrokerUnavailableError: The broker cannot be reached.
     """
+    secrets = remembering(secrets)  # one for both: they run the same code
     with _open_ledger(folder, profile.id, env) as ledger:
         async with broker:
             hosts: list[Lifetime] = [

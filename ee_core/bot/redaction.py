@@ -10,6 +10,7 @@ be found.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 MIN_LENGTH: Final = 4
 """Characters of a value, white space around it apart; a shorter one would be found everywhere, and is not given away."""
+
+LONG_ENOUGH: Final = 8
+"""Characters of a value that is also searched for in what has nothing to do with it: a shorter one may be there by chance."""
 
 MAX_LENGTH: Final = 8192
 """Characters of a value; a longer one takes too long to be looked for."""
@@ -38,7 +42,7 @@ class _Value:
 
     def __init__(self, value: str, name: str) -> None:
         self.mark = f"[secret:{name}]"
-        self._needles = needles_of(value)
+        self._needles = tuple(needles_of(value))
         self._first = _pattern_of(self._needles, is_end=False)
         self._last = _pattern_of(self._needles, is_end=True)
 
@@ -95,7 +99,7 @@ class Redactor:
         """
         # the longest first: another one may be its beginning
         known = sorted(dict.fromkeys(values), key=lambda pair: -len(pair[1]))
-        self._known = [_Value(value.strip(), name) for name, value in known]
+        self._known = [_value_of(value.strip(), name) for name, value in known]
         self._names = frozenset(name for name, _ in known)
 
     def __repr__(self) -> str:
@@ -129,6 +133,38 @@ class Redactor:
         return value
 
 
+@functools.lru_cache(maxsize=256)  # each attempt needs them
+def _value_of(value: str, name: str) -> _Value:
+    return _Value(value, name)
+
+
 def _pattern_of(needles: Sequence[Needle], *, is_end: bool) -> re.Pattern[str]:
     """Return what finds places where a value may be, and marks."""
     return re.compile("|".join([_MARK, *(each.pattern(is_end=is_end) for each in needles)]))
+
+
+class Memory:
+    """Values that were given out: of each name the latest ones, so that a name whose value changes each hour fills nothing."""
+
+    _PER_NAME: Final = 8
+
+    def __init__(self, *, least: int = MIN_LENGTH) -> None:
+        """Begin with none.
+
+        Args:
+            least: Characters; shorter values are not kept.
+        """
+        self.redactor: Redactor | None = None  # replaced as a whole, so that threads need no lock
+        self._least = least
+        self._values: dict[str, list[str]] = {}
+
+    def add(self, values: Iterable[tuple[str, str]]) -> None:
+        """Remember values, of which each comes with its name."""
+        is_new = False
+        for name, value in values:
+            known = self._values.get(name, [])
+            if len(value.strip()) >= self._least and known[-1:] != [value]:
+                is_new |= value not in known
+                self._values[name] = [*(each for each in known if each != value), value][-self._PER_NAME :]
+        if is_new:
+            self.redactor = Redactor((name, each) for name, known in self._values.items() for each in known)

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ee_core.bot.log_guard import guard_logs
-from ee_core.bot.redaction import MAX_LENGTH, MIN_LENGTH, Redactor
+from ee_core.bot.redaction import LONG_ENOUGH, MAX_LENGTH, MIN_LENGTH, Memory, Redactor
 from ee_core.errors import PermanentActivityError, SecretError, TransientActivityError
 from ee_core.model.references import find_part, name_of, replace_parts
 
@@ -47,6 +47,7 @@ class Resolved:
 
     value: Any
     redactor: Redactor | None  # None: it holds no value of a secret
+    given: Sequence[tuple[str, str]] = ()  # names and values
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"
@@ -66,6 +67,10 @@ class Found:
 class Resolver(Protocol):
     """Puts values in the place of references."""
 
+    @property
+    def redactor(self) -> Redactor | None:
+        """What keeps in the values that were given out before; None: nobody keeps any."""
+
     async def resolve(self, value: Any, references: Sequence[Path]) -> Resolved:
         """Return an input with values at the paths of its references.
 
@@ -76,6 +81,9 @@ class Resolver(Protocol):
 
 class Secrets:
     """The providers of a process, asked in order.
+
+    Attributes:
+        redactor: None; who gives values to code that may keep them uses `remembering`.
 
     Args:
         providers: By name.
@@ -90,6 +98,7 @@ class Secrets:
         allow: Sequence[str] = ("*",),
         timeout_s: float = TIMEOUT_S,
     ) -> None:
+        self.redactor: Redactor | None = None
         self._providers = dict(providers or {})
         self._allow = tuple(allow)
         self._timeout_s = timeout_s
@@ -100,7 +109,7 @@ class Secrets:
         values = [(name, each.value) for name, each in found.items()]
         guard_logs(values)
         parts = {path: found[name].value for path, name in names.items()}
-        return Resolved(replace_parts(value, parts), Redactor(values))
+        return Resolved(replace_parts(value, parts), Redactor(values), values)
 
     async def find(self, name: str) -> Found:
         """Look one secret up.
@@ -161,8 +170,32 @@ def open_secrets(registry: Registry, settings: Settings) -> Secrets:
     return Secrets(providers, allow=own.allow, timeout_s=own.timeout_s)
 
 
+class Remembering:
+    """Knows what a bot's code was given: it may keep a value, and say it in a later attempt that refers to none."""
+
+    def __init__(self, secrets: Resolver) -> None:
+        self._secrets = secrets
+        self._memory = Memory(least=LONG_ENOUGH)
+
+    @property
+    def redactor(self) -> Redactor | None:
+        return self._memory.redactor
+
+    async def resolve(self, value: Any, references: Sequence[Path]) -> Resolved:
+        resolved = await self._secrets.resolve(value, references)
+        self._memory.add(resolved.given)
+        return resolved
+
+
+def remembering(secrets: Resolver | None) -> Resolver:
+    """Return what remembers the values that it gives out; without providers it gives none."""
+    return secrets if isinstance(secrets, Remembering) else Remembering(secrets or Secrets())
+
+
 class AsWritten:
     """Leaves references as they are: for rehearsals and tests of workflows, where nothing is really done."""
+
+    redactor: Redactor | None = None
 
     async def resolve(self, value: Any, references: Sequence[Path]) -> Resolved:
         return Resolved(value, None)

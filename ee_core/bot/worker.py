@@ -20,6 +20,7 @@ from ee_core.bot.intake import take
 from ee_core.bot.lifetime import HostSettings, Lifetime
 from ee_core.bot.presence import NO_FENCE, Presence, Status
 from ee_core.bot.running import Attempt
+from ee_core.bot.secrets import remembering
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.contracts.envelope import check_subject
 from ee_core.contracts.outage import level_of
@@ -74,7 +75,7 @@ class WorkerHost(Lifetime):
         self._broker = broker
         self._subjects = subjects
         self._settings = settings or HostSettings()
-        self._secrets = secrets
+        self._secrets = remembering(secrets)
         self._instance = env.new_id()
         self._presence = Presence(
             profile,

@@ -84,7 +84,8 @@ nodes:
     next: joined
   logged: {{activity: log, with: {{text: "secret:PLAIN"}}, next: joined}}
   echoed: {{activity: noop, with: {{output: {{token: "secret:ODD.one", "secret:PLAIN": 1}}}}, next: joined}}
-  told: {{activity: crm.tell, with: {{token: "secret:ODD.one"}}, timeout: {{heartbeat: 3s}}, next: joined}}
+  told: {{activity: crm.tell, with: {{token: "secret:ODD.one"}}, timeout: {{heartbeat: 3s}}, next: kept}}
+  kept: {{activity: crm.keep, bot: {{same_as: told}}, fail_job: false, next: joined}}
   failed: {{activity: crm.fail, with: {{token: "secret:PLAIN"}}, retry: {{attempts: 2, delay: 1s}}, fail_job: false, next: joined}}
   refused_by_bot: {{activity: crm.refuse, with: {{token: "secret:ODD.one"}}, fail_job: false, next: joined}}
   sneaked:
@@ -109,15 +110,23 @@ from ee_core.errors import PermanentActivityError
 
 bot = Bot("crm")
 log = logging.getLogger("somebody.else")
+kept = []
 
 
 @bot.activity("crm.tell")
 async def tell(ctx: Context, token: str) -> dict[str, object]:
+    kept.append(token)
     ctx.progress(0.5, f"token is {token}")
     ctx.log.info("token is %s", token, extra={"token": token})
     log.debug("headers: %r", {"authorization": token.encode()})
     await asyncio.sleep(2)  # a sign of life carries the progress
     return {token: [token, base64.b64encode(f"me:{token}".encode()).decode(), {"a": f"<{token}>"}]}
+
+
+@bot.activity("crm.keep")
+def keep(ctx: Context) -> None:
+    ctx.log.info("still %s", kept[0])
+    raise ConnectionError(f"cannot log in as {kept[0]}")
 
 
 @bot.activity("crm.fail")
@@ -252,7 +261,8 @@ def check_use(server, proof, shown):
     assert visits["shelled"]["output"]["stdout"].startswith("got [secret:ODD.one] and [secret:PLAIN]\n")
     assert visits["called"]["output"][:2] == ["[secret:ODD.one]"] * 2
     errors = {
-        name: visits[name]["error"] for name in ("failed", "refused_by_bot", "call_raised", "shell_failed")
+        name: visits[name]["error"]
+        for name in ("failed", "refused_by_bot", "call_raised", "shell_failed", "kept")
     }
     assert errors["refused_by_bot"]["code"] == "[secret:ODD.one]"
     assert all("[secret:" in error["text"] for error in errors.values()), errors

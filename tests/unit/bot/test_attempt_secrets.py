@@ -11,7 +11,7 @@ import pytest
 
 from ee_core.bot import Bot, Context
 from ee_core.bot.running import Attempt
-from ee_core.bot.secrets import Secrets
+from ee_core.bot.secrets import Secrets, remembering
 from ee_core.errors import ActivityError, LostActivityError, PermanentActivityError, TransientActivityError
 from ee_core.simulation.pytest import virtual_time
 
@@ -36,7 +36,7 @@ class Slow(Kept):
         return VALUE
 
 
-def attempt_of(act, value="secret:KEY", references=(("key",),), provider=None, **options):
+def attempt_of(act, value="secret:KEY", references=(("key",),), provider=None, secrets=None, **options):
     class Plugin:
         name = "t"
         input_schema = output_schema = None
@@ -45,7 +45,7 @@ def attempt_of(act, value="secret:KEY", references=(("key",),), provider=None, *
             return await act(context, given)
 
     context = Context(job="j", node="n", visit="n#1", attempt=1, idempotency_key="j/n#1", activity="t")
-    secrets = Secrets({"kept": provider or Kept()})
+    secrets = secrets or Secrets({"kept": provider or Kept()})
     return Attempt(Plugin(), context, {"key": value}, references=references, secrets=secrets, **options)
 
 
@@ -219,3 +219,36 @@ async def test_bots_functions_are_told_of_bad_input_without_the_value():
 
     assert outcome.error.code == "bad_input"
     assert VALUE not in outcome.error.text
+
+
+async def test_a_value_that_code_has_kept_is_taken_out_of_later_attempts_too(caplog):
+    kept = []
+    secrets = remembering(Secrets({"kept": Kept({"KEY": VALUE, "PIN": "4711"})}))
+
+    async def login(context, given):
+        kept.append(given["key"])
+
+    async def use(context, given):
+        context.progress(0.1, f"as {kept[0]}")
+        return {"as": kept[0], "order": 4711}
+
+    async def fail(context, given):
+        raise ConnectionError(f"cannot log in as {kept[0]}")
+
+    await attempt_of(login, secrets=secrets).carry_out()
+    await attempt_of(login, value="secret:PIN", secrets=secrets).carry_out()
+    used = attempt_of(use, references=(), secrets=secrets)
+
+    assert (await used.carry_out()).output == {
+        "as": "[secret:KEY]",
+        "order": 4711,
+    }  # that one is too short to be meant
+    assert used.context.last_progress.text == "as [secret:KEY]"
+    failed = await attempt_of(fail, references=(), secrets=secrets).carry_out()
+    assert failed.error.text == "cannot log in as [secret:KEY]"
+
+
+async def test_what_remembers_is_made_once():
+    secrets = remembering(None)
+
+    assert remembering(secrets) is secrets

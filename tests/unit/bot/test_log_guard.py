@@ -15,11 +15,11 @@ VALUE = "canary-of-the-log-guard"
 @pytest.fixture(autouse=True)
 def factory():
     """What a process is like before its first secret, and again afterwards."""
-    before = logging.getLogRecordFactory(), dict(log_guard._guard.known), log_guard._guard.redactor
+    before = logging.getLogRecordFactory(), dict(log_guard._guard._values), log_guard._guard.redactor
     logging.setLogRecordFactory(logging.LogRecord)
     yield
     logging.setLogRecordFactory(before[0])
-    log_guard._guard.known, log_guard._guard.redactor = before[1:]
+    log_guard._guard._values, log_guard._guard.redactor = before[1:]
 
 
 class Everything(logging.Formatter):

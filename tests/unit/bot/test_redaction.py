@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
-from ee_core.bot.redaction import Redactor
+from ee_core.bot.redaction import Memory, Redactor
 
 VALUES = [
     "canary4711plain",
@@ -242,3 +242,27 @@ def test_a_short_value_in_base64_is_found_where_it_stands_alone():
     redactor = Redactor([("PIN", "p4ss")])
 
     assert redactor.redact_text("cDRzcw==, (cDRzcw), xcDRzcwx") == "[secret:PIN]==, ([secret:PIN]), xcDRzcwx"
+
+
+def test_the_latest_values_of_each_name_are_remembered():
+    memory = Memory(least=8)
+    assert memory.redactor is None
+
+    hourly = [base64.b32encode(bytes([number] * 15)).decode() for number in range(100)]
+    for value in hourly:
+        memory.add([("HOURLY", value), ("KEPT", "the one value"), ("PIN", "4711")])
+
+    redact = memory.redactor.redact_text
+    assert redact(f"{hourly[-1]} and {hourly[-8]}") == "[secret:HOURLY] and [secret:HOURLY]"
+    assert redact(hourly[0]) == hourly[0]
+    assert redact("the one value, 4711") == "[secret:KEPT], 4711"
+
+
+def test_what_is_known_already_makes_no_new_redactor():
+    memory = Memory()
+    memory.add([("KEY", "one value"), ("KEY", "another value")])
+    before = memory.redactor
+
+    memory.add([("KEY", "one value")])
+
+    assert memory.redactor is before

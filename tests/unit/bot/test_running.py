@@ -68,7 +68,7 @@ async def test_error_becomes_code_and_text_and_the_author_s_advice(error, code, 
     assert (outcome.retryable, outcome.retry_after_ms) == (retryable, after_ms)
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     def __str__(self):
         raise LookupError("no text")
 
@@ -82,7 +82,7 @@ class Unreadable(Exception):
         (SystemExit(3), "the activity wanted to end its process: 3"),
         (KeyboardInterrupt("^C"), "KeyboardInterrupt was raised: ^C"),
         (StopIteration("over"), "StopIteration was raised: over"),
-        (Unreadable(), "the activity raised Unreadable, whose text cannot be read"),
+        (UnreadableError(), "the activity raised UnreadableError, whose text cannot be read"),
     ],
 )
 async def test_what_would_end_more_than_the_attempt_fails_it(error, text):
