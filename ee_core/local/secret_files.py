@@ -1,7 +1,7 @@
 """The provider of secrets ``file``: a folder with one file per secret, as Docker and Kubernetes mount them.
 
-The file's name is the secret's. A newline at its end is taken off, since editors and `echo` put one there. No name and no
-link leads out of the folder.
+The file's name is the secret's. A newline at its end is taken off, since editors and `echo` put one there, and the mark that
+Windows puts before UTF-8. No name and no link leads out of the folder.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _to_text(path: Path, body: bytes) -> str:
     if len(body) > _MAX_BYTES:
         raise SecretError(f"{path} has more than {_MAX_BYTES} bytes; a secret is smaller")
     try:
-        text = body.decode()
+        text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SecretError(f"{path} is no text in UTF-8") from None
     return text.removesuffix("\n").removesuffix("\r")

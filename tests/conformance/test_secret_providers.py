@@ -121,9 +121,19 @@ async def test_a_prefix_of_ones_own_takes_the_place_of_the_usual_one(monkeypatch
 
 @pytest.mark.parametrize(
     ("body", "value"),
-    [(b"v\n", "v"), (b"v\r\n", "v"), (b"v", "v"), (b"v\n\n", "v\n"), (b" v ", " v "), (b"", "")],
+    [
+        (b"v\n", "v"),
+        (b"v\r\n", "v"),
+        (b"v", "v"),
+        (b"v\n\n", "v\n"),
+        (b" v ", " v "),
+        (b"", ""),
+        (b"\xef\xbb\xbfv\r\n", "v"),
+    ],
 )
-async def test_one_newline_at_the_end_of_a_file_is_taken_off(folder, body, value):
+async def test_one_newline_at_the_end_and_the_mark_at_the_beginning_of_a_file_are_taken_off(
+    folder, body, value
+):
     (folder / "KEY").write_bytes(body)
     (folder / "KEY").chmod(0o600)
 
