@@ -55,6 +55,7 @@ MODULE = """
         raise {"value": ValueError("no"), "permanent": PermanentActivityError("p", code="mine"),
                "transient": TransientActivityError("t", retry_after_s=2.5), "lost": LostActivityError("l"),
                "http": type("HTTPServerError", (Exception,), {})(), "exit": SystemExit(3),
+               "unreadable": type("Odd", (Exception,), {"__str__": lambda self: 1 / 0})(),
                "long": RuntimeError("x" * 1_000_000), "surrogate": RuntimeError("a\\ud800b")}[kind]
 
     def pid() -> int:

@@ -171,6 +171,7 @@ async def test_nothing_is_a_result(call) -> None:
         ("value", (ActivityError, "value_error", "ValueError: no")),
         ("http", (ActivityError, "http_server_error", "HTTPServerError")),
         ("exit", (ActivityError, "system_exit", "SystemExit: 3")),
+        ("unreadable", (ActivityError, "odd", "Odd: its text cannot be read")),
         ("permanent", (PermanentActivityError, "mine", "p")),
         ("transient", (TransientActivityError, "transient", "t")),
         ("lost", (LostActivityError, "lost", "l")),

@@ -109,7 +109,11 @@ def to_error(error: BaseException) -> ActivityError:
     if isinstance(error, ActivityError):
         return error
     kind = type(error).__name__
-    return ActivityError(f"{kind}: {error}" if str(error) else kind, code=_WORD_BEGINS.sub("_", kind).lower())
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - code of the error's own class, which may raise anything
+        text = "its text cannot be read"
+    return ActivityError(f"{kind}: {text}" if text else kind, code=_WORD_BEGINS.sub("_", kind).lower())
 
 
 def _read_signature(target: str, function: Callable[..., Any]) -> Function:
