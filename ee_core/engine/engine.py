@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ee_core.bot.profile import Profile
 from ee_core.bot.worker import WorkerHost
 from ee_core.contracts.broker import Channel, ChannelKind
+from ee_core.contracts.outage import level_of
 from ee_core.definitions import expand_with
 from ee_core.engine.adoption import check_poison, leave_mark, tell_again
 from ee_core.engine.events import encode_events
@@ -279,8 +280,11 @@ class Engine:
         try:
             await self._parts.lock.retire(self.id)
         except EngineError as error:
-            _log.warning(
-                "the engine's key stays until it expires: %s", error, extra={"action": "retire_failed"}
+            _log.log(
+                level_of(error),
+                "the engine's key stays until it expires: %s",
+                error,
+                extra={"action": "retire_failed"},
             )
 
     def _worker(self) -> WorkerHost:

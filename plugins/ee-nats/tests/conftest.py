@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
+import struct
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +23,7 @@ class Wire:
     def __init__(self, server):
         self._server_port = urlsplit(server.url).port
         self.is_deaf = False
+        self._clients = []
 
     async def __aenter__(self):
         self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -30,7 +33,16 @@ class Wire:
     async def __aexit__(self, *_):
         self._listener.close()
 
+    def cut(self):
+        """End it for good, as a machine does that dies with data unread: by a reset."""
+        self._listener.close()
+        for writer in self._clients:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+
     async def _serve(self, reader, writer):
+        self._clients.append(writer)
         with closing(writer), suppress(OSError):
             back, there = await asyncio.open_connection("127.0.0.1", self._server_port)
             with closing(there):

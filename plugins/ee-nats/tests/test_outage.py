@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from ee_nats.broker import NatsBroker
+from ee_nats.connection import connect
 from ee_nats.lock import NatsLock
 from ee_nats.settings import NatsSettings
 
@@ -111,6 +112,28 @@ async def test_a_bot_says_nothing_more_of_an_outage_than_the_broker_does(
                 await until(lambda: len(told()) > 1)
 
     assert ["is gone" in told()[0], "is back" in told()[1], len(told())] == [True, True, 2]
+
+
+async def test_what_is_open_on_a_server_that_is_gone_is_closed_without_an_error(wire, prefix, told):
+    jobs = Channel(ChannelKind.WORK, Subjects(prefix).execute_job)
+    settings = NatsSettings(servers=(wire.url,), prefix=prefix, timeout_s=0.5)
+    async with NatsBroker(settings) as broker, broker.consume(jobs, group="g"):
+        wire.cut()
+        await until(told)
+        # as when the connection broke before the client had written it
+        broker._connection.nc._pending, broker._connection.nc._pending_data_size = [b"PING\r\n"], 6
+
+    assert len(told()) == 1
+
+
+async def test_a_connection_that_is_closed_while_it_breaks_cancels_nobody(own_server, prefix):
+    connections = [await connect({"servers": own_server.url, "prefix": prefix}) for _ in range(5)]
+    own_server.kill()
+    await asyncio.sleep(0)
+    for connection in connections:
+        await connection.close()
+
+    assert asyncio.current_task().cancelling() == 0
 
 
 async def test_silence_of_somebody_else_is_no_outage(own_server, settings, told):

@@ -226,7 +226,19 @@ class Connection:
             self.outage.leave()
             self.requests.fail("the connection to NATS was closed")
             if self.nc.is_connected or self.nc.is_connecting or self.nc.is_reconnecting:
-                await self.nc.close()
+                await self._close_client()
+
+    async def _close_client(self) -> None:
+        if not self.nc.is_connected:
+            # what it had not written when the connection broke: it would write that into the broken one, and raise
+            self.nc._pending, self.nc._pending_data_size = [], 0
+        try:
+            await self.nc.close()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # nobody has cancelled this: it is the client's own trial to reconnect, which it had to end
 
     @property
     def _address(self) -> str:
@@ -269,13 +281,15 @@ class Connection:
         reason = find_reason(error)
         if reason is not None:  # it is lost, which is told as a whole, or still lost
             self._why_lost = self._why_lost or reason
-            _log.info("NATS: %s", _describe(error), extra={"action": "broker_error"})
-            return
         text = _describe(error)
         if text != self._last_error:  # the same one comes with every trial to reconnect
             self._last_error = text
-            _log.warning(
-                "the NATS server at %s says: %s", self._address, text, extra={"action": "broker_error"}
+            _log.log(
+                logging.WARNING if reason is None else logging.INFO,
+                "the NATS server at %s: %s",
+                self._address,
+                text,
+                extra={"action": "broker_error"},
             )
 
     async def _lost(self) -> None:

@@ -23,6 +23,8 @@ _REASONS: Final[dict[type[BaseException], str]] = {
     nats.errors.UnexpectedEOF: "it closed the connection",
     nats.errors.StaleConnectionError: "it answers no pings",
     TimeoutError: "it does not answer",
+    ConnectionRefusedError: "nobody listens there",
+    ConnectionError: "it closed the connection",
 }
 _outages: WeakValueDictionary[str, _Ground] = WeakValueDictionary()
 
