@@ -203,7 +203,10 @@ class AsWritten:
 
 async def _find(provider: SecretProvider, name: str) -> str | None:
     # called in the task: what a `find` that is no coroutine does ends there, where its text is not repeated
-    return await provider.find(name)
+    try:
+        return await provider.find(name)
+    except SystemExit as error:  # it would end the process
+        raise RuntimeError("a provider wanted to end the process") from error
 
 
 def _read_name(value: Any, path: Path) -> str:

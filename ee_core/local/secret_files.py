@@ -6,7 +6,7 @@ Windows puts before UTF-8. No name and no link leads out of the folder.
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import logging
 import os
 import stat
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ee_core.contracts.aside import call_aside
 from ee_core.contracts.settings import read_section
 from ee_core.errors import ConfigError, SecretError
 from ee_core.hookspecs import hookimpl
@@ -44,10 +45,11 @@ class FileSecrets:
         self._told: set[str] = set()  # names of files that others may read
 
     async def find(self, name: str) -> str | None:
-        return await asyncio.to_thread(self._read, name)  # it may be a disk that is far away
+        # it may be a disk that is far away, and does not answer
+        return await call_aside(functools.partial(self._read, name), name=f"secret {name}")
 
     async def list_names(self) -> list[str]:
-        return await asyncio.to_thread(self._list)
+        return await call_aside(self._list, name="secrets")
 
     def describe(self, name: str) -> str:
         return f"the file {self._folder / name}"

@@ -121,6 +121,7 @@ async def test_a_name_that_is_not_allowed_is_not_even_looked_up():
         (SecretError("the drawer is stuck"), "the drawer is stuck"),
         (ValueError("sesame"), "it raised ValueError"),
         (TimeoutError(), "it raised TimeoutError"),
+        (SystemExit("sesame"), "it raised RuntimeError"),
     ],
 )
 async def test_a_provider_that_raises_ends_the_look_up_and_a_foreign_text_is_not_repeated(

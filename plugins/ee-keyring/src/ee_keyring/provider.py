@@ -1,17 +1,12 @@
-"""Looks secrets up under one service of the keyring, which may take its time: each look has a thread of its own.
-
-The threads are daemons: a keyring that waits for somebody to unlock it does not keep the process from ending.
-"""
+"""Looks secrets up under one service of the keyring, which may take its time: it waits for somebody to unlock it."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ee_core.contracts.aside import call_aside
 from ee_core.contracts.settings import read_section
 from ee_core.errors import SecretError
 
@@ -49,29 +44,8 @@ class KeyringSecrets:
         self._service = service
 
     async def find(self, name: str) -> str | None:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[object] = loop.create_future()
-
-        def fulfil(found: object, error: Exception | None) -> None:
-            if answer.done():  # nobody waits any more
-                return
-            if error is None:
-                answer.set_result(found)
-            else:
-                answer.set_exception(error)
-
-        def look() -> None:
-            found, error = None, None
-            try:
-                found = _ask(self._service, name)
-            except Exception as raised:  # noqa: BLE001 - a backend may raise anything; told to the one who waits
-                error = raised
-            with suppress(RuntimeError):  # the loop is closed: nobody waits
-                loop.call_soon_threadsafe(fulfil, found, error)
-
-        threading.Thread(target=look, name="keyring", daemon=True).start()
         try:
-            value = await answer
+            value = await call_aside(lambda: _ask(self._service, name), name="keyring")
         except Exception as error:  # noqa: BLE001 - a backend may raise anything
             # only its kind, and not chained: what a backend says may hold the value
             raise SecretError(
