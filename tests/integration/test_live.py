@@ -107,7 +107,7 @@ def test_the_tree_moves_while_the_job_runs_and_stays_when_it_is_over(terminal):
     assert shown.wait() == 0
     last = shown.text[shown.text.rindex("✔ hello") :]
     assert re.fullmatch(
-        r"✔ hello  \w+  job succeeded  \S+\n├─ ✔ loud +local-\d  \S+\n├─ ✔ quiet +local-\d  \S+\n└─ ✔ greet  \S+\s*",
+        r"✔ hello  \w+  job succeeded  \S+\n├─ ✔ loud +local-\d  HELLO world  \S+\n├─ ✔ quiet +local-\d  \S+\n└─ ✔ greet  \S+\s*",
         last,
     )
     assert "\x1b[32m" in shown.raw
