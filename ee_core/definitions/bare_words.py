@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # A string with its prefix, a comment, or a chain of names; only the last is looked at.
-_TOKEN: Final = re.compile(
+TOKEN: Final = re.compile(
     r"""(?:[bB]?[rR]?|[rR]?[bB]?)(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|//[^\n]*"""
     r"""|(?<![\w.])(?P<chain>(?:inputs|nodes|job)\b(?:\s*\.\s*[A-Za-z_]\w*)*)""",
     re.DOTALL,
@@ -66,7 +66,7 @@ def to_bare_words(source: str) -> tuple[str, list[str]]:
             rest.insert(0, "context")  # CEL asks for members only
         return ".".join(rest)
 
-    return _TOKEN.sub(replace, source), lost
+    return TOKEN.sub(replace, source), lost
 
 
 def map_expressions(value: Any, change: Callable[[str], str]) -> Any:

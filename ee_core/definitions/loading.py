@@ -4,8 +4,6 @@ One form after the other is tried for size, never guessed from a file's name. Al
 starts is checked here, and told at once with its place; nothing is looked up but the given activity types and the
 given language, so that loading the same text twice gives the same hash.
 
-What is not checked: the keys of an activity's output against the schema of its type.
-
 ======== ==========================================================================
 code     meaning
 ======== ==========================================================================
@@ -29,6 +27,7 @@ from ee_core.definitions.bindings import apply_bindings, warn_unbound
 from ee_core.definitions.diagnostics import Diagnostic, Report, did_you_mean
 from ee_core.definitions.expansion import expand_node
 from ee_core.definitions.expressions import compile_draft, report_constants, report_unsure_reads
+from ee_core.definitions.outputs import check_outputs
 from ee_core.definitions.secret_references import check_references
 from ee_core.definitions.selectors import check_selectors
 from ee_core.model import soundness
@@ -103,6 +102,7 @@ def load(
         _report_soundness(draft, report)
         report_unsure_reads(draft, programs, report)
         report_constants(draft, programs, report)
+        check_outputs(draft, programs, activities, report)
     report.raise_errors()
     content = to_content(draft.workflow)
     return Definition(draft.workflow, content, content_hash(content), report.sorted(), draft.extras)

@@ -228,3 +228,19 @@ def test_a_bot_without_a_pool_is_in_that_of_eectl_run(file):
     file.write_text(f"ee: 1\nname: w\nstart: a\nnodes:\n{nodes}")
 
     assert run_command(["workflow", "check", str(file), "--bot", "b.py", "--strict"]) == Exit.OK
+
+
+def test_a_member_that_a_given_bots_function_does_not_give_is_told(file, capsys):
+    bot = 'from dataclasses import dataclass\n\nfrom ee_core import Bot\n\nbot = Bot("b")\n\n\n@dataclass\nclass R:\n    bytes: int\n    words: int\n\n\n@bot.activity("scan")\ndef scan() -> R: ...\n'
+    file.with_name("b.py").write_text(bot)
+    nodes = "  a: {activity: scan, next: b}\n  b:\n    exclusive:\n      - when: nodes.a.output.byte > 3\n        next: z\n      - otherwise: true\n        next: z\n  z: {end: succeeded}\n"
+    file.write_text(f"ee: 1\nname: w\nstart: a\nnodes:\n{nodes}")
+
+    run_command(["workflow", "check", str(file), "--bot", "b.py"])
+
+    said = capsys.readouterr().err
+    assert (
+        "warning[EE-W306]: nodes.a.output has no 'byte', says the activity type: there are bytes, words"
+        in said
+    )
+    assert "did you mean 'bytes'?" in said
