@@ -94,7 +94,8 @@ async def _check(settings: Settings, bot_id: str, work: Work, *, restart: bool) 
         subjects = Subjects(settings.namespace)
         peer = Peer(bot_id, broker=broker, subjects=subjects, job=f"check-{env.new_id()[:8]}")
         await stack.enter_async_context(peer.open())
-        hello = await _greet(peer, Client(broker, subjects, env=env, timeout_s=_ASK_S))
+        client = Client(broker, subjects, env=env, timeout_s=_ASK_S)
+        hello = await _greet(peer, client, settings.namespace)
         lease = await stack.enter_async_context(_held(lock, env, bot_id, hello))
         check = BotCheck(
             peer,
@@ -127,7 +128,7 @@ async def _open(settings: Settings, env: Env, stack: AsyncExitStack) -> tuple[Br
     return broker, lock
 
 
-async def _greet(peer: Peer, client: Client) -> BotHello:
+async def _greet(peer: Peer, client: Client, namespace: str) -> BotHello:
     """Wait for the bot's word that it is there."""
     from ee_core.bot.check import Patience
     from ee_core.cli.meant import find_near_bot
@@ -137,7 +138,8 @@ async def _greet(peer: Peer, client: Client) -> BotHello:
     hello = await peer.sight(lambda seen: not seen.leaving, within_s=Patience().answer_s)
     if hello is None:
         cure = await find_near_bot(client, peer.bot) or "start it, or name its namespace"
-        raise NotFoundError(f"bot {peer.bot!r} is not there: neither hello nor heartbeat came; {cure}")
+        where = f" in namespace {namespace!r}" if namespace else ""
+        raise NotFoundError(f"bot {peer.bot!r} is not there: neither hello nor heartbeat came{where}; {cure}")
     return hello
 
 

@@ -47,6 +47,14 @@ def test_a_misspelt_name_is_told_the_nearest_one(place):
     )
     assert "is not quarantined" in place.told("bot", "release", "local-1", "--reason", "x", code=10)
     assert "hint: did you mean 'local-1'?" in place.told("bot", "check", "locl-1", code=4)
+    elsewhere = place.told("bot", "check", "local-1", "--namespace", "prod", code=4)
+    assert (
+        "neither hello nor heartbeat came in namespace 'prod'\nhint: start it, or name its namespace"
+        in elsewhere
+    )
+    assert "no engine answered within 10 s in namespace 'prod'" in (
+        place.told("job", "list", "--namespace", "prod", code=8)
+    )
 
     (place.folder / "ask.ee.yaml").write_text(ASK)
     place.run("job", "submit", "ask.ee.yaml", "--id", "ask1", "--watch", code=12)
