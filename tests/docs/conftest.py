@@ -13,6 +13,7 @@ is said about the workflow before it.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,10 +51,12 @@ class Block:
         return f"{self.page}:{self.line}"
 
 
+@functools.cache
 def list_pages() -> list[Path]:
     return sorted(DOCS.rglob("*.md"))
 
 
+@functools.cache
 def read_blocks(page: Path) -> list[Block]:
     content = page.read_text(encoding="utf-8")
     matches = list(FENCE.finditer(content))

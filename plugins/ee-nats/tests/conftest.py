@@ -109,7 +109,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Count tests with a real server as slow: together they take longer than all others of a quick check."""
     here = Path(__file__).parent
     for item in items:
-        if here not in item.path.parents:
+        if item.path.parent != here:
             continue
         # a kit's class asks for its store by name, which shows in no list
         if "nats_binary" in getattr(item, "fixturenames", ()) or "conformance" in item.path.name:
