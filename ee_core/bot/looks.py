@@ -46,10 +46,13 @@ class Needle:
         self._alone = alone
         half = max(_MIN_CODED, (len(self._letters) + 1) // 2)
         self._enough = min(half, len(self._letters))
+        self._first = re.compile(self.pattern(is_end=False))
 
     def pattern(self, *, is_end: bool) -> str:
         """Return the pattern of its first letters, or of its last ones: where it fits, the needle may be."""
         part = self._letters[-_FIRST:] if is_end else self._letters[:_FIRST]
+        if is_end:  # what stands before the first of them does not matter, and without it the search is quick
+            part = (_shortest(part[0]), *part[1:])
         return "".join(
             re.escape(looks[0]) if len(looks) == 1 else f"(?:{'|'.join(map(re.escape, looks))})"
             for looks in part
@@ -57,12 +60,16 @@ class Needle:
 
     def whole_from(self, text: str, start: int) -> int | None:
         """Return where it ends if all of it begins here."""
+        if self._first.match(text, start) is None:  # quickly: another needle was found here
+            return None
         count, end, _ = _follow(self._letters, text, start)
         is_whole = count == len(self._letters)
         return end if is_whole and self._counts(text, (start, end), count, is_cut=False) else None
 
     def part_from(self, text: str, start: int) -> int | None:
         """Return where enough of it ends that begins here."""
+        if self._first.match(text, start) is None:
+            return None
         count, end, is_cut = _follow(self._letters, text, start)
         return end if self._counts(text, (start, end), count, is_cut=is_cut) else None
 
@@ -78,18 +85,35 @@ class Needle:
         return count >= self._enough or (is_cut and count >= _MIN_CUT)
 
 
-def _follow(letters: Iterable[_Looks], text: str, start: int) -> tuple[int, int, bool]:
+def _shortest(looks: _Looks) -> _Looks:
+    """Return the looks that are no longer form of another one."""
+    return tuple(look for look in looks if not any(look != each and look.endswith(each) for each in looks))
+
+
+def _follow(letters: tuple[_Looks, ...], text: str, start: int) -> tuple[int, int, bool]:
     """Return how many of the letters a text has from a place on, how far they reach, and whether it is cut there."""
-    places = {start}  # wherever the letters so far may end: so the work stays small, whatever looks they have
-    count = 0
-    for looks in letters:
+    plain = _count_plain(letters, text, start)
+    places = {
+        start + plain
+    }  # wherever the letters so far may end: so the work stays small, whatever looks they have
+    for count in range(plain, len(letters)):
+        looks = letters[count]
         after = {each + len(look) for each in places for look in looks if text.startswith(look, each)}
         if not after:
             cuts = [cut for each in places for cut in _cuts(looks, text, each)]
             return count, max(cuts or places), bool(cuts)
         places = after
-        count += 1
-    return count, max(places), False
+    return len(letters), max(places), False
+
+
+def _count_plain(letters: tuple[_Looks, ...], text: str, start: int) -> int:
+    """Return how many letters with one look each a text begins with; quick, for this is where most searches end."""
+    place = start
+    for looks in letters:
+        if len(looks) != 1 or text[place : place + 1] != looks[0]:
+            break
+        place += 1
+    return place - start
 
 
 def _follow_back(letters: tuple[_Looks, ...], text: str, end: int) -> tuple[int, int, bool]:

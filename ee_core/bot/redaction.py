@@ -108,9 +108,9 @@ class Redactor:
     def redact_text(self, text: str) -> str:
         """Return a text without the values; one that has none is returned as it is, also when it was redacted before."""
         near = [each for each in self._known if each.may_be_in(text)]
-        for each in near:
+        for each in near if len(near) > 1 else ():
             text = each.take_out(text, self._names)
-        for each in near:  # last: two values may begin alike
+        for each in near:  # last: two values may begin alike; of one alone the whole is a part, too
             text = each.take_parts_out(text, self._names)
         return text
 

@@ -27,7 +27,7 @@ class SecretProvider(Protocol):
     async def find(self, name: str) -> str | None:
         """Look a secret up; cancelled when it takes longer than the setting ``secrets.timeout_s``.
 
-        It must not block the loop: what cannot be awaited belongs into a thread.
+        It must not block the loop: what cannot be awaited belongs into a thread, as `ee_core.contracts.aside` has one.
 
         Args:
             name: 1-128 characters: a letter of ASCII or ``_``, then such letters, digits and ``_ . -``.
