@@ -7,6 +7,7 @@ import pytest
 from ee_nats.broker import NatsBroker
 from ee_nats.connection import connect
 from ee_nats.lock import NatsLock
+from ee_nats.server import ServerProcess
 from ee_nats.settings import NatsSettings
 
 from ee_core.bot.host import BotHost
@@ -96,6 +97,38 @@ async def test_an_outage_is_one_line_and_its_end_another_for_broker_and_lock_tog
     assert f"the NATS server at {own_server.url} is gone ({reason}): work goes on" in line
     assert told()[1:] == [line for line in told()[1:] if f"{own_server.url} is back after" in line]
     assert len(told()) == 2
+
+
+async def test_a_server_that_came_back_without_jetstream_is_one_line_more(
+    nats_binary, tmp_path, unused_tcp_port, prefix, told
+):
+    def server(**settings):
+        return ServerProcess(
+            tmp_path / "nats", nats_binary, port=unused_tcp_port, sync_always=False, settings=settings
+        )
+
+    with server() as first:
+        settings = NatsSettings(servers=(first.url,), prefix=prefix, timeout_s=0.5)
+        broker, lock = NatsBroker(settings), NatsLock(settings, SystemEnv())
+        jobs = Channel(ChannelKind.WORK, Subjects(prefix).execute_job)
+        await broker.__aenter__()
+        await lock.__aenter__()
+    try:
+        with server(jetstream=False):
+            await until(lambda: len(told()) > 1)
+            failed = await fail_at(lambda: broker.publish(jobs, b"x"), BrokerUnavailableError)
+            refused = await fail_at(lambda: lock.keep_alive("e1", ttl_s=10), LockUnavailableError)
+        with server():
+            await succeed_at(lambda: broker.publish(jobs, b"x"))
+            await succeed_at(lambda: lock.keep_alive("e1", ttl_s=10))
+    finally:
+        await lock.close()
+        await broker.close()
+
+    assert [level_of(failed), level_of(refused)] == [logging.INFO] * 2
+    words = ["is gone", "is back after", "serves no JetStream", "is back after"]
+    assert [next(word for word in words if word in line) for line in told()] == words
+    assert "start it with -js, or see to its cluster, if it stays away" in told()[2]
 
 
 async def test_a_bot_says_nothing_more_of_an_outage_than_the_broker_does(

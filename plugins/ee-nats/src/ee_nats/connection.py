@@ -87,7 +87,7 @@ class Connection:
         self.outage = Outage(self._address)
         self.requests = Requests(self.nc, self.outage)
         self.failure: BaseException | None = None  # why it closed by itself
-        self._closing = False
+        self._is_open = self._closing = False
         self._trials_left = len(settings.servers)  # 0 when connected
         self._last_error = ""
         self._why_lost = ""
@@ -169,14 +169,27 @@ class Connection:
             ApiError: It refused.
             BrokerUnavailableError: As `request`; also while JetStream has no leader.
         """
-        answer = await self.request(f"$JS.API.{name}", json.dumps(body).encode() if body is not None else b"")
+        try:
+            answer = await self.request(
+                f"$JS.API.{name}", json.dumps(body).encode() if body is not None else b""
+            )
+        except NoResponderError as silence:
+            self._lack_jetstream(silence)
+            silence.is_told = self.outage.is_on
+            raise
         result: dict[str, Any] = json.loads(answer)
         if "error" in result:
             error = ApiError(f"JetStream refused {name}", result["error"])
             if error.status == 503:
-                raise BrokerUnavailableError(str(error)) from error
+                self._lack_jetstream(error)
+                raise self.outage.make_error(str(error)) from error
             raise error
+        self.outage.end()
         return result
+
+    def _lack_jetstream(self, error: BrokerError) -> None:
+        if self._is_open and not self._closing:
+            self.outage.begin(str(error), is_up=True)
 
     async def open(self) -> None:
         """Connect; see `connect`."""
@@ -217,6 +230,7 @@ class Connection:
         self._trials_left = 0
         await self.requests.listen()
         await self._check_server()
+        self._is_open = True
 
     async def close(self) -> None:
         """Close; idempotent."""
@@ -281,6 +295,8 @@ class Connection:
         reason = find_reason(error)
         if reason is not None:  # it is lost, which is told as a whole, or still lost
             self._why_lost = self._why_lost or reason
+        else:
+            self.requests.note_heard()
         text = _describe(error)
         if text != self._last_error:  # the same one comes with every trial to reconnect
             self._last_error = text

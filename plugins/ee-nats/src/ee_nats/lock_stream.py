@@ -158,7 +158,9 @@ class LockStream:
             raise RefusedError from None
         except BrokerUnavailableError as error:
             raise LockUnavailableError(f"the lock on {subject!r} has no answer: {error}") from error
-        return _read_sequence(subject, json.loads(answer))
+        sequence = _read_sequence(subject, json.loads(answer))
+        self._connection.outage.end()
+        return sequence
 
     async def restore(self) -> None:
         """Make the stream again if it was lost.

@@ -49,17 +49,23 @@ class Outage:
         """Whether the server is out of reach of this connection, and that was told."""
         return self in self._ground.members
 
-    def begin(self, reason: str) -> None:
-        """Tell that the server is gone, if no connection of this process has told it."""
+    def begin(self, reason: str, *, is_up: bool = False) -> None:
+        """Tell that the server is gone, if no connection of this process has told it.
+
+        Args:
+            is_up: It is there, and its JetStream is not.
+        """
         is_first = not self._ground.members
         self._ground.members.add(self)
         if is_first:
             self._ground.since_s = asyncio.get_running_loop().time()
             _log.warning(
-                "the NATS server at %s is gone (%s): work goes on, answers are kept and sent when it is back; start it"
-                " if it stays away",
+                "the NATS server at %s %s (%s): work goes on, answers are kept and sent when it is back; %s if it stays"
+                " away",
                 self._address,
+                "serves no JetStream" if is_up else "is gone",
                 reason,
+                "start it with -js, or see to its cluster," if is_up else "start it",
                 extra={"action": "broker_lost"},
             )
 

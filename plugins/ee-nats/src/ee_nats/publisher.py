@@ -44,6 +44,7 @@ class Publisher:
             self._timer = loop.call_at(deadline_s, self._give_up_late_ones)
         try:
             _check(await stored, subject)
+            self._connection.outage.end()
         finally:
             self._waiting.pop(number, None)
 

@@ -62,6 +62,10 @@ class Requests:
         """Expect no answer any more."""
         self._open.pop(number, None)
 
+    def note_heard(self) -> None:
+        """The server has said something."""
+        self._heard_s = asyncio.get_running_loop().time()
+
     def is_silent(self, since_s: float) -> bool:
         """Whether no question at all was answered since an instant of the loop's time."""
         return self._heard_s < since_s
@@ -74,8 +78,7 @@ class Requests:
                 answer.set_exception(self._outage.make_error(f"{reason}; {UNKNOWN}"))
 
     async def _answered(self, message: Msg) -> None:
-        self._heard_s = asyncio.get_running_loop().time()
-        self._outage.end()
+        self.note_heard()
         answer = self._open.pop(int(message.subject.rpartition(".")[2]), None)
         if answer is not None and not answer.done():
             answer.set_result(message)
