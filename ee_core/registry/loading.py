@@ -42,10 +42,14 @@ _GROUP_OF = {hook: group for group, hook in OPEN_HOOKS.items()}
 
 
 class _Manager(pluggy.PluginManager):
-    """Does not look at special names: most that a plugin has are, and pluggy takes its time over each."""
+    """Does not look at names that cannot be hooks: most that a plugin has are such, and pluggy takes its time over each."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
-        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+        if name.startswith("__"):
+            return None
+        if isinstance(plugin, ModuleType) and not inspect.isroutine(vars(plugin).get(name)):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
 
     def parse_hookspec_opts(
         self, module_or_class: ModuleType | type, name: str

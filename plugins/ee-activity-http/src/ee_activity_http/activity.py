@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import asynccontextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import httpx
 
@@ -57,20 +56,16 @@ class HttpActivity:
     """One HTTP request; see the package's README for what it does with each answer."""
 
     name: Final = "http"
+    input_schema: ClassVar[Mapping[str, Any]] = (
+        HttpInput.model_json_schema()
+    )  # once: bots tell it again and again
+    output_schema: ClassVar[Mapping[str, Any]] = _OUTPUT_SCHEMA
 
     def __init__(self, settings: HttpSettings, env: Env) -> None:
         self._settings = settings
         self._env = env
         self._egress = new_egress(settings.allow, public=settings.public)
         self._trust: ssl.SSLContext | None = None  # read from files, so not before the first run
-
-    @cached_property  # bots tell it again and again
-    def input_schema(self) -> Mapping[str, Any]:
-        return HttpInput.model_json_schema()
-
-    @property
-    def output_schema(self) -> Mapping[str, Any]:
-        return _OUTPUT_SCHEMA
 
     def traits_for(self, template: Any) -> ActivityTraits:
         return ActivityTraits(stateless=True, idempotent=is_idempotent_as_written(template))

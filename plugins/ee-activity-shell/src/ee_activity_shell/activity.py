@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ee_activity_shell.capture import Capture, Lines
@@ -40,6 +39,9 @@ class ShellActivity:
     """One program; it works on a machine, so a bot does it."""
 
     name: Final = "shell"
+    input_schema: ClassVar[Mapping[str, Any]] = (
+        ShellInput.model_json_schema()
+    )  # once: bots tell it again and again
     output_schema: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "properties": {
@@ -53,10 +55,6 @@ class ShellActivity:
 
     def __init__(self, settings: ShellSettings) -> None:
         self._settings = settings
-
-    @cached_property  # bots tell it again and again
-    def input_schema(self) -> Mapping[str, Any]:
-        return ShellInput.model_json_schema()
 
     def traits_for(self, template: Any) -> ActivityTraits:
         return ActivityTraits()
