@@ -56,9 +56,8 @@ class HttpActivity:
     """One HTTP request; see the package's README for what it does with each answer."""
 
     name: Final = "http"
-    input_schema: ClassVar[Mapping[str, Any]] = (
-        HttpInput.model_json_schema()
-    )  # once: bots tell it again and again
+    # Made once: bots tell it again and again.
+    input_schema: ClassVar[Mapping[str, Any]] = HttpInput.model_json_schema()
     output_schema: ClassVar[Mapping[str, Any]] = _OUTPUT_SCHEMA
 
     def __init__(self, settings: HttpSettings, env: Env) -> None:

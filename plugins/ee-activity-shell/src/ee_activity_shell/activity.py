@@ -39,9 +39,8 @@ class ShellActivity:
     """One program; it works on a machine, so a bot does it."""
 
     name: Final = "shell"
-    input_schema: ClassVar[Mapping[str, Any]] = (
-        ShellInput.model_json_schema()
-    )  # once: bots tell it again and again
+    # Made once: bots tell it again and again.
+    input_schema: ClassVar[Mapping[str, Any]] = ShellInput.model_json_schema()
     output_schema: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "properties": {
