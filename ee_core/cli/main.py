@@ -17,7 +17,7 @@ import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.output import PipeClosedError, say
-from ee_core.errors import BrokerUnavailableError, ConfigError, EngineError
+from ee_core.errors import BrokerUnavailableError, ConfigError, EngineError, PluginNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +65,8 @@ def _tell(error: Exception, asked: Sequence[str], shared: dict[str, Any]) -> int
     match error:
         case ConfigError():
             found = problem.of_error(_located(error, shared))
+        case PluginNotFoundError():
+            found = _chosen(problem.of_error(error), error, shared)
         case BrokerUnavailableError():
             found = _traced(problem.of_error(error), shared)
         case EngineError():
@@ -88,6 +90,28 @@ def _located(error: ConfigError, shared: dict[str, Any]) -> ConfigError:
     return locate(
         error, shared.get("flags"), file=Path(file) if file else None, context=shared.get("context")
     )
+
+
+def _chosen(found: Problem, error: PluginNotFoundError, shared: dict[str, Any]) -> Problem:
+    """Say which setting names a plugin that is not there."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from ee_core.config import find_choice_of_plugin
+
+    file = shared.get("config")
+    chosen = find_choice_of_plugin(
+        error.group,
+        error.name,
+        shared.get("flags"),
+        file=Path(file) if file else None,
+        context=shared.get("context"),
+    )
+    if chosen is None:
+        return found
+    where, within, place = chosen
+    at = {"file": within, "line": place.line, "column": place.column} if place else None
+    return replace(found, message=f"{where}: {found.message}", place=at)
 
 
 def _traced(found: Problem, shared: dict[str, Any]) -> Problem:

@@ -8,7 +8,8 @@ refused by name. This module knows no plugin; each field's description is the te
 A plugin's keys belong to the plugin they were written for: when a flag or variable names another broker than the file,
 the file's other keys of that section do not count.
 
-Inside: `schema` names all settings, `layers` reads where values come from, `places` finds them in a file's text,
+Inside: `schema` names all settings, `layers` reads where values come from, `places` finds them in a file's text, `toml_faults` says why one
+cannot be read,
 `contexts` chooses among named sets of them, `loading` puts them together, `effective` tells what came of it,
 `hiding` says what may be shown, and `environment` reads variables that are no settings.
 """
@@ -28,7 +29,7 @@ from ee_core.config.effective import Effective, list_effective
 from ee_core.config.environment import find_variable, list_variables
 from ee_core.config.hiding import redact
 from ee_core.config.layers import FILE_NAME, FILE_VARIABLE, Nearby
-from ee_core.config.loading import find_output, load_settings, locate
+from ee_core.config.loading import find_choice_of_plugin, find_output, load_settings, locate
 from ee_core.config.schema import (
     PREFIX,
     SECRET_PREFIX,
@@ -66,6 +67,7 @@ __all__ = [
     "Settings",
     "find_choice",
     "find_choice_file",
+    "find_choice_of_plugin",
     "find_output",
     "find_user_folder",
     "find_variable",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from ee_core.config.schema import (
     list_settings,
     model_of,
 )
+from ee_core.config.toml_faults import explain
 from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ FILE_NAME: Final = "ee.toml"
 FILE_VARIABLE: Final = "EE_CONFIG"
 CONTEXT_VARIABLE: Final = "EE_CONTEXT"
 _LISTS: Final = frozenset({("plugins", "disabled"), ("secrets", "providers"), ("secrets", "allow")})
-_BROKEN_AT: Final = re.compile(r"\(at line (\d+), column (\d+)\)")  # how tomllib says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +123,20 @@ def read_document(path: Path | None) -> Document:
         return Document()
     try:
         text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}{_suggest(path)}") from error
-    except ValueError as error:  # bad UTF-8 or bad TOML; the latter names line and column
-        at = _BROKEN_AT.search(str(error))
-        line, column = (int(at[1]), int(at[2])) if at else (0, 0)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8, at byte {error.start}; save it as UTF-8") from error
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        fault = explain(text, error)
+        where = f"{path}:{fault.line}:{fault.column}"
         raise ConfigError(
-            f"{path} is no TOML file: {error}", file=str(path), line=line, column=column
+            f"{where}: this is no TOML: {fault.message}; {fault.hint}",
+            file=str(path),
+            line=fault.line,
+            column=fault.column,
         ) from error
     return Document(str(path), content, find_places(text, content))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -21,7 +22,7 @@ from ee_core.config.layers import (
     read_nearby,
     read_variables,
 )
-from ee_core.config.schema import BY_NAME, PREFIX, Settings, list_settings, model_of
+from ee_core.config.schema import BY_NAME, MIXED, PREFIX, Settings, list_settings, model_of
 from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
+
+    from ee_core.config.places import Key, Place
 
 
 def load_settings(
@@ -90,10 +93,13 @@ def check(found: Layer) -> Settings:
         ConfigError: A key is not known, or a value does not fit.
     """
     try:
-        return Settings.model_validate(nest(found))
+        settings = Settings.model_validate(nest(found))
     except ValidationError as error:
         faults = [_explain(item, found) for item in error.errors(include_url=False)]
         raise _together(faults) from None  # pydantic's text says the same, less clearly
+    parts = ((key[:length], each.origin) for key, each in found.items() for length in range(1, len(key) + 1))
+    settings.note_places({part: origin.to_text(part) for part, origin in parts})
+    return settings
 
 
 def locate(
@@ -126,6 +132,45 @@ def locate(
             line, column = place or (0, 0)
             return ConfigError(f"{where}: {text}", file=origin.file, line=line, column=column)
     return error
+
+
+def find_choice_of_plugin(
+    group: str,
+    name: str,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    context: str | None = None,
+) -> tuple[str, str, Place | None] | None:
+    """Find the setting that names a plugin; takes what `load_settings` takes beside.
+
+    Returns:
+        Where it stands and, in a file, the file and its place there; None when no setting names it, or a flag does: who gave that one knows.
+    """
+    key = _CHOICES.get(group)
+    if key is None:
+        return None
+    try:
+        found = read_layers(flags, file=file, environ=environ, context=context).get(key)
+    except ConfigError:
+        return None
+    if found is None or key in read_flags(flags or {}):
+        return None
+    names = found.value if isinstance(found.value, list) else [found.value]
+    if name not in names:
+        return None
+    origin = found.origin
+    return origin.to_text(key, of_value=True), origin.file, origin.find_place(key, of_value=True)
+
+
+_CHOICES: Final = {
+    "ee.brokers": ("broker", "name"),
+    "ee.locks": ("lock", "name"),
+    "ee.journals": ("journal", "name"),
+    "ee.catalogues": ("catalogue", "name"),
+    "ee.secrets": ("secrets", "providers"),
+}
 
 
 def find_output(
@@ -162,11 +207,24 @@ def _explain(item: ErrorDetails, found: Layer) -> ConfigError:
 
 def _describe_unknown(key: tuple[str, ...], value: Any) -> str:
     if len(key) > 1:
-        return f"unknown key {'.'.join(key)!r}{nearest('.'.join(key), [doc.key for doc in list_settings()])}"
+        return f"unknown key {'.'.join(key)!r}{_nearest_key(key)}"
     sections = [name for name in Settings.model_fields if model_of(name) is not None or name in BY_NAME]
     plain = [name for name in Settings.model_fields if name not in sections]
     what, known = ("section", [*sections, SECTION]) if isinstance(value, dict) else ("key", plain)
     return f"unknown {what} {key[0]!r}{nearest(key[0], known)}"
+
+
+def _nearest_key(key: Key) -> str:
+    """Say what was probably meant: a key of the same section, the same key of another one, or what the section has."""
+    known = [doc.key for doc in list_settings() if not doc.key.endswith(">")]
+    section, name = ".".join(key[:-1]), key[-1]
+    near = {each.rpartition(".")[2]: each for each in known if each.rpartition(".")[0] == section}
+    close = difflib.get_close_matches(name, near, n=1, cutoff=0.5)
+    meant = near[close[0]] if close else next((each for each in known if each.endswith(f".{name}")), None)
+    if meant is not None:
+        return f"; did you mean {meant!r}?"
+    more = f", and a section [{section}.NAME] for each provider" if section in MIXED else ""
+    return f"; known are {', '.join(near.values())}{more}" if near else nearest(".".join(key), known)
 
 
 def _describe_unfit(key: str, item: ErrorDetails) -> str:

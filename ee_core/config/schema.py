@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic.fields import FieldInfo
 
 PREFIX: Final = "EE_"
@@ -184,6 +186,15 @@ class Settings(_Section):
     )
     engine: EngineSettings = Field(default_factory=EngineSettings, description="The engine.")
     plugins: PluginSettings = Field(default_factory=PluginSettings, description="Plugins in general.")
+    _places: dict[tuple[str, ...], str] = PrivateAttr(default_factory=dict)
+
+    def note_places(self, places: Mapping[tuple[str, ...], str]) -> None:
+        """Keep where settings and sections stand, for messages."""
+        self._places.update(places)
+
+    def place_of(self, *key: str) -> str:
+        """Return where a setting or a section stands, as ``ee.toml:3:2`` or a variable's name; empty when nobody knows."""
+        return self._places.get(key, "")
 
 
 @dataclass(frozen=True, slots=True)

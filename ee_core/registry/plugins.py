@@ -351,8 +351,10 @@ class Registry:
         ):
             installed = {plugin.entry.name for plugin in self._plugins if plugin.entry.group == group}
             for name in sorted(set(sections) - installed):
+                place = self._settings.place_of(group.removeprefix("ee."), name)
                 _log.warning(
-                    "the configuration has settings that nobody reads: %s",
+                    "the configuration has settings that nobody reads%s: %s",
+                    f", at {place}" if place else "",
                     self._not_found(group, name),
                     extra={"action": "plugin_unknown"},
                 )

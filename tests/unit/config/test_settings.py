@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ee_core.config import list_effective, list_settings, load_settings, locate
+from ee_core.config import find_choice_of_plugin, list_effective, list_settings, load_settings, locate
 from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -145,7 +145,12 @@ def test_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch)
         ),
         ("namespace = 'a b'", "namespace: string should match pattern"),
         ("broker = 'nats'", "broker is a section, got 'nats'; write [broker], and its keys below it"),
-        ("a = = 1", "is no TOML file: Invalid value (at line 1, column 5)"),
+        ("a = = 1", "ee.toml:1:5: this is no TOML: invalid value; a line is [section] or key = value"),
+        (
+            "[secrets]\nflie = 'x'",
+            "ee.toml:2:1: unknown key 'secrets.flie'; known are secrets.providers, secrets.allow",
+        ),
+        ("[engine]\nproviders = []", "unknown key 'engine.providers'; did you mean 'secrets.providers'?"),
         ("[activities]\nhttp = 1", "activities.http is a section, got 1; write [activities.http]"),
     ],
 )
@@ -183,7 +188,7 @@ def test_a_wrong_file_is_named_with_line_and_column(
 
     assert (caught.value.file, caught.value.line, caught.value.column) == (str(path), *place)
     line, column = place
-    assert f"{path}:{line}:{column}: " in str(caught.value) or f"(at line {line}," in str(caught.value)
+    assert f"{path}:{line}:{column}: " in str(caught.value)
 
 
 def test_a_wrong_variable_stands_in_no_file(file: Path) -> None:
@@ -312,3 +317,84 @@ def test_a_file_of_settings_that_is_not_there_is_told_with_its_cure(tmp_path: Pa
         load_settings(file=tmp_path / "plnt.toml", environ={})
     with pytest.raises(ConfigError, match=r"zzz cannot be read: .*; name one that can, with -C or EE_CONFIG"):
         load_settings(file=tmp_path / "zzz", environ={})
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "cure"),
+    [
+        ("[engine\nname = 1", (1, 8), "write [engine]"),
+        ("[engine]\nname = x", (2, 8), 'write name = "x" if it is text'),
+        (
+            "[engine]\nname = 30s  # long",
+            (2, 10),
+            'write name = "30s" if it is text; a number stands without a unit',
+        ),
+        ("[engine]\nname 'x'", (2, 6), "write name = 'x'"),
+        ("[engine]\nname: x", (2, 5), 'write name = "x"'),
+        ("engine:\n  name: x", (1, 7), "write [engine] for a section"),
+        ("[engine]\na = True", (2, 5), "write a = true"),
+        ("[engine]\na =", (2, 4), "write a value behind a ="),
+        ("[engine]\na = 1, # one", (2, 6), "write one setting on a line"),
+        ("[engine]\na = 1\na = 2", (3, 6), "keep one of the two lines"),
+        ("[engine]\n[engine]\n", (2, 8), "put all keys of a section below one header"),
+        ('[engine]\na = "x\n', (2, 7), "close the text with the quotation mark"),
+        ("[engine]\na = 'x\n\n", (2, 7), "close the text with the quotation mark"),
+        ("[secrets]\nproviders = [file]", (2, 14), 'put text in quotes, as in providers = ["one", "other"]'),
+        ("[secrets]\nproviders = ['file'\n", (2, 20), "close the list with ]"),
+        ("[broker]\nname = \u201cnats\u201d", (2, 8), "write \" or ' for a quotation mark"),
+        ('[secrets.file]\nfolder = "C:\\queue"', (2, 15), "write a text with a backslash in single quotes"),
+        ('{"a": 1}', (1, 1), "a line is [section] or key = value"),
+    ],
+)
+def test_what_is_no_toml_is_told_at_its_place_with_its_cure(
+    tmp_path: Path, text: str, place: tuple[int, int], cure: str
+) -> None:
+    path = tmp_path / "ee.toml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file=path, environ={})
+
+    assert (caught.value.file, caught.value.line, caught.value.column) == (str(path), *place)
+    assert str(caught.value).startswith(f"{path}:{place[0]}:{place[1]}: this is no TOML: ")
+    assert f"; {cure}" in str(caught.value)
+
+
+def test_a_file_that_is_not_utf_8_is_told_with_its_cure(tmp_path: Path) -> None:
+    path = tmp_path / "ee.toml"
+    path.write_bytes(b"namespace = '\xff'")
+
+    with pytest.raises(ConfigError, match=r"ee\.toml is not UTF-8, at byte 13; save it as UTF-8"):
+        load_settings(file=path, environ={})
+
+
+def test_settings_know_where_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "ee.toml"
+    path.write_text("[secrets.flie]\nfolder = 'x'\n", encoding="utf-8")
+
+    settings = load_settings(file=path, environ={"EE_BROKER_NAME": "memory"})
+
+    assert settings.place_of("secrets", "flie") == f"{path}:1:2"
+    assert settings.place_of("broker", "name") == "EE_BROKER_NAME"
+    assert settings.place_of("engine", "grace_s") == ""
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "where"),
+    [
+        ("ee.secrets", "flie", "FILE:2:13"),
+        ("ee.brokers", "natz", "EE_BROKER_NAME"),
+        ("ee.journals", "sqlit", ""),
+        ("ee.locks", "x", ""),
+        ("ee.activities", "x", ""),
+    ],
+)
+def test_the_setting_is_found_that_names_a_plugin(tmp_path: Path, group: str, name: str, where: str) -> None:
+    path = tmp_path / "ee.toml"
+    path.write_text("[secrets]\nproviders = ['env', 'flie']\n", encoding="utf-8")
+
+    found = find_choice_of_plugin(
+        group, name, {"journal.name": "sqlit"}, file=path, environ={"EE_BROKER_NAME": "natz"}, context=""
+    )
+
+    assert (found[0] if found else "") == where.replace("FILE", str(path))
