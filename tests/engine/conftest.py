@@ -81,6 +81,16 @@ def work():
     return make
 
 
+@pytest.fixture
+def one(flow, work, end):
+    """Write a workflow of one step for a bot; keywords are its node's keys."""
+
+    def make(*, script: dict[str, Any] | None = None, **keys: Any) -> dict[str, Any]:
+        return flow(only=work(node=keys, **(script or {})), end=end)
+
+    return make
+
+
 END = {"end": "succeeded"}
 
 

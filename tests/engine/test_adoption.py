@@ -14,14 +14,6 @@ from ee_core.simulation.pytest import virtual_time
 
 
 @pytest.fixture
-def one(flow, work, end):
-    def make(*, script=None, **keys):
-        return flow(only=work(node=keys, **(script or {})), end=end)
-
-    return make
-
-
-@pytest.fixture
 def heard():
     """What hooks heard: events as job and name, incidents as job and id."""
     return {"events": [], "incidents": [], "summaries": []}

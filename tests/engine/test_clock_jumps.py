@@ -18,14 +18,6 @@ JUMPS = pytest.mark.parametrize(
 BACK = pytest.mark.parametrize("jump_s", [-HOUR_S, -DAY_S, UNSET_S], ids="{:+}".format)
 
 
-@pytest.fixture
-def one(flow, work, end):
-    def make(*, script=None, **keys):
-        return flow(only=work(node=keys, **(script or {})), end=end)
-
-    return make
-
-
 async def lasted_s(w, event):
     """Wait until something holds, and return how long that took, in true seconds."""
     begun_s = w.loop.time()

@@ -12,14 +12,6 @@ from ee_core.local.lock_table import LockTable
 from ee_core.simulation.pytest import virtual_time
 
 
-@pytest.fixture
-def one(flow, work, end):
-    def make(*, script=None, **keys):
-        return flow(only=work(node=keys, **(script or {})), end=end)
-
-    return make
-
-
 @virtual_time
 async def test_while_the_journal_is_away_the_same_commit_is_repeated_and_nothing_is_sent(world, one):
     async with world() as w:

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from ee_core.simulation.pytest import virtual_time
 
 REST = {"passivate_after_s": 10.0}
-
-
-@pytest.fixture
-def one(flow, work, end):
-    def make(*, script=None, **keys):
-        return flow(only=work(node=keys, **(script or {})), end=end)
-
-    return make
 
 
 @virtual_time

@@ -12,14 +12,7 @@ from ee_core.errors import JournalCorruptError
 from ee_core.local.memory_journal import MemoryStore
 from ee_core.model.record import frame
 from ee_core.simulation.pytest import virtual_time
-
-
-@pytest.fixture
-def one(flow, work, end):
-    def make(*, script=None, **keys):
-        return flow(only=work(node=keys, **(script or {})), end=end)
-
-    return make
+from engine_world.fate import lose_requests
 
 
 @pytest.mark.parametrize("way", ["crash", "stop"])
@@ -290,7 +283,7 @@ async def test_an_action_that_was_applied_before_a_restart_is_not_applied_again(
 async def test_a_request_lost_between_its_record_and_the_broker_is_sent_after_the_restart(world, one):
     async with world() as w:
         await w.bot()
-        w.net.copies = lambda subject, body: 0 if subject.startswith("activity.execute.") else 1
+        w.net.copies = lose_requests
         job = await w.submit(one(script={"output": 1}))
         await w.awaiting(job, "AttemptAssigned")
         await w.crash()
@@ -306,7 +299,7 @@ async def test_a_request_lost_between_its_record_and_the_broker_is_sent_after_th
 async def test_an_assignment_older_than_the_bots_new_lease_is_stale_and_made_anew(world, one):
     async with world() as w:
         bot = await w.bot()
-        w.net.copies = lambda subject, body: 0 if subject.startswith("activity.execute.") else 1
+        w.net.copies = lose_requests
         job = await w.submit(one(script={"output": 1}, timeout={"accept": "60s"}))
         await w.awaiting(job, "AttemptAssigned")
         old = w.find(job, "AttemptAssigned")[0].fence

@@ -13,14 +13,6 @@ from ee_core.spawner import jobs as spawner_jobs
 NOBODY = {"bot": {"id": "nobody"}}
 
 
-@pytest.fixture
-def one(flow, work, end):
-    def make(*, script=None, **keys):
-        return flow(only=work(node=keys, **(script or {})), end=end)
-
-    return make
-
-
 def resting(w):
     return w.engine.engine.jobs.resting
 

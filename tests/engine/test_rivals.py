@@ -16,14 +16,6 @@ from ee_core.model.job import Job
 from ee_core.simulation.pytest import virtual_time
 
 
-@pytest.fixture
-def one(flow, work, end):
-    def make(*, script=None, **keys):
-        return flow(only=work(node=keys, **(script or {})), end=end)
-
-    return make
-
-
 @virtual_time
 async def test_the_first_engine_stops_when_a_second_opened_its_partition(world, one):
     async with world() as w:
