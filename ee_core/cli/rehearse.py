@@ -36,7 +36,7 @@ _SHOWS_S: Final = 0.2
 @click.option(
     "--stubs",
     metavar="FILE",
-    help="What activities give: outputs or errors, or lists of those, by node or type.",
+    help="What activities give, by node or type: a file like `stubs: {NODE: {output: 3}}`; or `{error: {code: late}}`, or a list of those.",
 )
 @click.option(
     "--bot",
@@ -81,10 +81,11 @@ def rehearse(context: click.Context, /, file: str, output: Output, **options: An
     try:
         base = rehearse_undisturbed(rehearsal)
     except NoEndError as error:
-        say(f"{file} comes to no end even undisturbed: {error}; {_STATE}")
+        say(f"{file} comes to no end even undisturbed: {error}")
+        _ask_for_stubs(rehearsal)
         return Exit.TIMED_OUT
     if not base.ending.outcome:
-        return _refuse(file, base)
+        return _refuse(file, base, rehearsal)
     if options["is_list"]:
         output.rows([{"place": place.name, "what": place.text} for place in base.places], ["place", "what"])
         return Exit.OK
@@ -92,11 +93,6 @@ def rehearse(context: click.Context, /, file: str, output: Output, **options: An
     if options["only"]:
         return _tell(rehearsal, base, options["only"], output)
     return _rehearse(_Stage(file, command, rehearsal, base), output, options)
-
-
-_STATE: Final = (
-    "state with --stubs what its activities give, if what they gave here is not what they would give"
-)
 
 
 def _load(context: click.Context, file: str, options: Mapping[str, Any]) -> Rehearsal:
@@ -154,12 +150,29 @@ def _outputs(activities: Mapping[str, ActivityType], workflow: Workflow) -> dict
     return {name: plausible(schema) for name, schema in schemas.items() if schema is not None}
 
 
-def _refuse(file: str, base: Base) -> int:
+def _refuse(file: str, base: Base, rehearsal: Rehearsal) -> int:
     say(f"{file} does not end even undisturbed: it {base.ending.said}")
     for incident in base.ending.incidents.values():
         say(f"  {incident.text}")
-    say(_STATE)
+    _ask_for_stubs(rehearsal)
     return Exit.INCIDENT
+
+
+def _ask_for_stubs(rehearsal: Rehearsal) -> None:
+    """Say how it is stated what activities give."""
+    from ee_core.cli.stubs import show_form
+
+    works = {
+        node.name or node.id: node.activity for node in rehearsal.workflow.nodes if node.activity is not None
+    }
+    known = {
+        name: rehearsal.outputs[work.type] for name, work in works.items() if work.type in rehearsal.outputs
+    }
+    say(
+        "state with --stubs FILE what its activities give, if what they gave here is not what they would give;"
+        " the file looks like this:"
+    )
+    say(show_form([name for name in works if name not in rehearsal.stubs] or list(works), known))
 
 
 def _command(file: str, options: Mapping[str, Any]) -> str:

@@ -142,7 +142,12 @@ def test_a_workflow_that_waits_for_a_person_undisturbed_needs_stubs(rehearse, tm
 
     assert code == Exit.INCIDENT
     assert "does not end even undisturbed: it waits for a person (NoBranchTaken)" in err
-    assert "--stubs" in err
+    assert "state with --stubs FILE what its activities give" in err
+    form = err[err.index("stubs:\n") :]
+    assert form.startswith("stubs:\n  ask: {output: ")
+    stated = yaml.safe_load(form)
+    assert stated.keys() == {"stubs"}
+    assert stated["stubs"]["ask"].keys() == {"output"}
 
     (tmp_path / "stubs.yaml").write_text(yaml.safe_dump({"stubs": {"ask": {"output": "yes"}}}))
     code, out, _ = rehearse(ASKS, "-i", "wanted=yes", "--stubs", "stubs.yaml", "--limit", "3")
@@ -169,6 +174,19 @@ def test_stubs_may_state_what_successive_attempts_give(rehearse, tmp_path):
         ({"stubs": {"scan": [{"output": 1}, 2]}}, "stubs.yaml: the stub 'scan' is [{'output': 1}, 2]"),
         ({"stubs": {"scan": []}}, "stubs.yaml: the stub 'scan' is []"),
         ({"scan": {"output": 1}}, "stubs.yaml must hold one mapping `stubs:`"),
+        (
+            {"scan": {"output": 1}},
+            "hint: put all of it below a line `stubs:`, as in stubs: {scan: {output: ...}} or stubs: {",
+        ),
+        (
+            {"stubs": {}, "scan": {"output": 1}},
+            "hint: put all of it below a line `stubs:`, as in stubs: {scan: ",
+        ),
+        (
+            {"stubs": []},
+            "hint: begin with a line `stubs:`, as in stubs: {NODE: {output: ...}} or stubs: {NODE: {error: ",
+        ),
+        (None, "hint: begin with a line `stubs:`"),
     ],
 )
 def test_stubs_that_fit_nothing_are_refused(rehearse, tmp_path, stubs, said):
