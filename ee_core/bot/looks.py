@@ -229,7 +229,7 @@ def _all_looks(letter: str) -> set[str]:
     looks |= {"".join(f"{sign}{byte:02X}" for byte in body) for sign in ("%", "%25", "=")}
     if _is_latin(letter):
         looks |= {f"%{number:02X}", f"\\x{number:02x}"}
-    if letter.isascii() and letter.isprintable():
+    if letter.isascii():
         looks.add(f"\\{letter}")
     return looks | _MORE_LOOKS.get(letter, set())
 

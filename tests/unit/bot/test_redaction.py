@@ -53,7 +53,7 @@ def looks(value):
         "python, ascii": ascii(value),
         "csv": '"' + value.replace('"', '""') + '"',
         "sql": "'" + value.replace("'", "''") + "'",
-        "shell, backslashes": re.sub(r"([^\w\n])", r"\\\1", value, flags=re.ASCII),
+        "shell, backslashes": re.sub(r"([^\w])", r"\\\1", value, flags=re.ASCII),
         "white space folded": " ".join(value.split()),
         "shell": shlex.quote(value),
         "hex": body.hex(),
