@@ -30,6 +30,8 @@ VOLATILE = {  # what is compared by its form alone
     "engine": r"(?<=^engine {7})[\w-]{22}",
     "engine_run": r"(?<=^engine )[\w-]{22}",
     "places": r"\b\d+(?= (?:places|of them|messages for|signs of) )",  # they are as many as an engine sends and writes
+    "progress": r"\d+% line \d+",
+    "width": r"(?<=  PROGRESS) +",  # as wide as what stands below
     "job": JOB.pattern,
 }
 TOKEN = re.compile("|".join(f"(?P<{name}>{form})" for name, form in VOLATILE.items()))
