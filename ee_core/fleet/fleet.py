@@ -379,6 +379,13 @@ class Fleet:
             await asyncio.sleep(_SWEEP_S)
             gone = self.roster.expire(self._now_s())
             for bot in gone:
+                if (
+                    self.roster.find_departed(bot) is None
+                ):  # others take its work, and most are an engine's own
+                    _log.info(
+                        "worker %s is gone: no sign of life", bot, extra={"action": "bot_gone", "bot": bot}
+                    )
+                    continue
                 _log.warning(
                     "bot %s is gone: no sign of life; see whether its process runs and reaches the broker",
                     bot,

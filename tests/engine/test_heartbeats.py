@@ -301,6 +301,28 @@ async def test_a_bot_that_was_started_anew_is_no_second_process(world, one, capl
         assert "two processes" not in caplog.text
 
 
+@virtual_time
+async def test_of_those_that_fall_silent_bots_are_told_with_the_cure_and_workers_are_no_matter(world, caplog):
+    async with world() as w:
+        for name, stateless in (("pc-9", False), ("engine-other", True)):
+            hello = BotHello(
+                bot=name,
+                instance="one",
+                ledger="" if stateless else "l1",
+                activities=("work",),
+                highest=Fence(0, 0),
+                stateless=stateless,
+                interval_ms=1000,
+            )
+            await w.broker.publish(Channel(ChannelKind.BROADCAST, w.subjects.bots_hello), hello.to_bytes())
+        await asyncio.sleep(30)
+
+        said = [each.getMessage() for each in caplog.records if "is gone" in each.getMessage()]
+        assert said == [
+            "bot pc-9 is gone: no sign of life; see whether its process runs and reaches the broker"
+        ]
+
+
 # -- the engine's key ------------------------------------------------------------------------------------------
 
 
