@@ -152,7 +152,10 @@ class Attempt:
             return Outcome("stopped", error=self._why_stopped)
         if isinstance(error, ActivityError):
             return self._advised(error)
-        self.context.log.error("the activity raised %r", error, exc_info=_own_part(error))
+        # not with %r: the class of the error may have one that raises
+        self.context.log.error(
+            "the activity raised %s: %s", type(error).__name__, _text_of(error), exc_info=_own_part(error)
+        )
         return self._failed("error", _text_of(error))
 
     def _result(self, value: Any) -> Outcome:

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ee_core.contracts.envelope import (
@@ -68,6 +68,7 @@ def test_matchers_take_a_dot_for_a_dot():
     assert not make_matcher("a.>")("a")
 
 
+@settings(deadline=None)
 @given(patterns, patterns)
 def test_patterns_overlap_when_some_subject_matches_both(one, other):
     first, second = make_matcher(one), make_matcher(other)

@@ -65,6 +65,7 @@ def test_comments_stand_where_they_belong():
     )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**53 - 1))
 def test_a_duration_reads_back(duration_ms):
     assert parse_duration_ms(to_duration(duration_ms)) == duration_ms

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ee_core.errors import JournalCorruptError, NewerVersionError
@@ -74,11 +74,13 @@ def test_bytes_that_are_no_record_at_all_are_damage(body):
     assert (caught.value.job, caught.value.index) == ("", None)
 
 
+@settings(deadline=None)
 @given(ids, indexes, bodies)
 def test_a_frame_keeps_its_record(job, index, body):
     assert codec.unframe(codec.frame(job, index, body)) == codec.Framed(job, index, body)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(ids, indexes, bodies), max_size=5))
 def test_frames_may_stand_one_after_the_other(parts):
     packed = b"".join(codec.frame(*part) for part in parts)
