@@ -13,6 +13,10 @@ from typing import Final, Literal
 
 from ee_core.definitions.rows import Row, iter_rows
 
+MAX_WIDTH: Final = (
+    2_000  # of a line that is looked at: who writes longer ones wants no help, and patterns may go back far
+)
+
 Kind = Literal["keys", "list", "text"]
 
 _NO_BLANK: Final = re.compile(r"(?P<key>[A-Za-z_][\w-]*):(?!//)(?P<value>\S.*)")
@@ -49,6 +53,8 @@ class _Level:
 
 def find_line_fault(lines: list[str], last: int) -> LineFault | None:
     """Return what is wrong with the first line that does not fit to those before it, up to a line."""
+    if any(len(line) > MAX_WIDTH for line in lines):
+        return None
     rows = list(iter_rows(lines))
     reading = _Reading(rows)
     for place, row in enumerate(rows):
@@ -139,7 +145,7 @@ class _Reading:
             return None
         top = levels[-1]
         if top.kind == "text":
-            return self._break_text(row, column)
+            return self._break_text(place, column)
         is_list_of_key = kind == "list" and top.kind == "keys" and column == top.indent
         if top.is_open and (column > top.indent or is_list_of_key):
             top.is_open = False
@@ -163,8 +169,9 @@ class _Reading:
         is_list_of_key = top.kind == "list" and below.kind == "keys" and below.indent == top.indent
         return is_list_of_key and top.indent == column and kind == "keys"
 
-    def _break_text(self, row: Row, column: int) -> LineFault | None:
+    def _break_text(self, place: int, column: int) -> LineFault | None:
         """Take a key behind a text without one: where both stand under each other, that one was to be a key too."""
+        row = self._rows[place]
         top = self._levels[-1]
         owner = self._levels[-2].indent if len(self._levels) > 1 else -1
         if row.dashes and not row.key and column > owner:
@@ -173,7 +180,7 @@ class _Reading:
             is_word = " " not in top.row.text
             return _no_colon(top.row) if column == top.indent or (column > top.indent and is_word) else None
         self._levels.pop()
-        return self._enter(self._rows.index(row), column, "list" if row.dashes else "keys")
+        return self._enter(place, column, "list" if row.dashes else "keys")
 
     def _misfit(self, place: int, column: int, kind: Kind, before: list[_Level]) -> LineFault | None:
         row, top = self._rows[place], self._levels[-1]

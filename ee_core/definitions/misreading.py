@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ee_core.definitions.indentation import find_line_fault
+from ee_core.definitions.indentation import MAX_WIDTH, find_line_fault
 from ee_core.model import references
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Fault(NamedTuple):
 
 def has_bare_expression(line: str) -> bool:
     """Say whether a line holds ``${`` outside of quotes."""
-    return "${" in _QUOTED.sub("", line)
+    return "${" in (_QUOTED.sub("", line) if len(line) <= MAX_WIDTH else line)
 
 
 def find_fault(text: Text, error: yaml.MarkedYAMLError) -> Fault | None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _WORD: Final = PREFIX.removesuffix(":")
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _WITHIN: Final = re.compile(rf"(?<![\w.-])secret:{_NAME}", re.IGNORECASE)
-_NEAR: Final = re.compile(rf"\s*(?P<word>[A-Za-z]+)\s*:\s*(?P<name>{_NAME})\s*")
+_NEAR: Final = re.compile(rf"\s*(?P<word>[A-Za-z]{{4,9}})\s*:\s*(?P<name>{_NAME})\s*")
 _PROSE: Final = re.compile(r"secret:\s+\S+\s+\S")
 _ALIKE: Final = 0.8  # `secert` and `secrets` are, `secrecy` and `sector` are not
 

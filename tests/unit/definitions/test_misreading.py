@@ -177,6 +177,21 @@ def test_nothing_is_found_in_a_file_that_can_be_read(repository):
     assert len(files) > 20
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["a" + " " * 500_000 + "b", "- " * 250_000, '"' + '\\"' * 250_000, "a: " + "# " * 250_000, "'" * 500_001],
+    ids=["blanks", "dashes", "escapes", "comments", "quotes"],
+)
+def test_a_file_that_is_made_to_be_slow_to_look_at_is_not_looked_at_for_long(line):
+    assert tell(f"{GOOD}{line}\n x: [\n")
+
+
+def test_many_lines_take_no_longer_than_they_are_many():
+    lines = "".join(f"  b{number}:\n    c\n" for number in range(40_000))
+
+    assert tell(f"a:\n{lines} x: [\n").line == 80_002
+
+
 def test_of_lines_that_were_moved_most_are_told_with_where_they_stood(repository):
     told = []
     for file in (repository / "ee_core" / "cli" / "templates").rglob("*.ee.yaml"):
