@@ -84,11 +84,11 @@ def _clean(record: logging.LogRecord) -> None:
 
 
 def _clean_value(value: Any, redactor: Redactor) -> Any:
-    if isinstance(value, str | int | float | dict | list | tuple):
-        return redactor.redact_json(value)
     try:
-        written = repr(value)
-    except Exception:  # noqa: BLE001 - as below
+        if isinstance(value, str | int | float | dict | list | tuple):
+            value = redactor.redact_json(value)
+        written = repr(value)  # also of those: a set or bytes may be in them
+    except Exception:  # noqa: BLE001 - as below; and what holds itself cannot be looked through
         return _without_text(value)
     redacted = redactor.redact_text(written)
     return value if redacted == written else redacted

@@ -49,6 +49,7 @@ def write_everything(logger):
     logger.info("said: " + VALUE)  # noqa: G003 - as somebody else's code may
     logger.info("said: %(a)s", {"a": VALUE})
     logger.info("said", extra={"token": VALUE, "deep": {"a": [VALUE]}, "thing": Thing()})
+    logger.info("said", extra={"held": {"a": [{VALUE}, VALUE.encode(), Thing()]}})
     logger.info("wrong arguments: %s %s", VALUE)  # noqa: PLE1206 - logging tells of it on standard error
     try:
         raise_it()
@@ -84,9 +85,12 @@ def test_what_has_no_text_does_not_come_out_of_logging(logger, capsys):
     logger.info("said: %s", Unreadable())
     logger.info("said", extra={"thing": Unreadable()})
     logger.info(Unreadable())
+    held = {"key": VALUE}
+    logger.info("said", extra={"held": held | {"itself": [held]}, "round": held.setdefault("itself", held)})
 
     assert VALUE not in logger.written.getvalue() + capsys.readouterr().err
     assert logger.written.getvalue().count("<Unreadable without a text>") >= 3
+    assert "<dict without a text>" in logger.written.getvalue()
 
 
 def test_without_the_guard_the_same_lines_hold_it(logger, capsys):
