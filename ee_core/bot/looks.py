@@ -159,6 +159,7 @@ def needles_of(value: str) -> Iterator[Needle]:
         if len(digits) >= _MIN_CODED:
             letters = [(each, each.upper()) if each.isalpha() else (each,) for each in digits]
             yield Needle(_wrapped(letters, 0, 2, (*_BREAKS, ":")))
+    yield from _base64_needles(value.encode("utf-16-le", errors="surrogatepass"))  # as Windows writes it
 
 
 def _base64_needles(body: bytes) -> Iterator[Needle]:

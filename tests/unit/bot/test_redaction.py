@@ -62,6 +62,7 @@ def looks(value):
         "hex in bytes": body.hex(":"),
         "base64 in lines": "\n".join(textwrap.wrap(base64.b64encode(body).decode(), 12)),
         "base64": base64.b64encode(body).decode(),
+        "base64 of utf-16": base64.b64encode(value.strip().encode("utf-16")).decode(),
         "base64 for urls": base64.urlsafe_b64encode(body).decode(),
         "base64 of the value with its spaces": base64.b64encode(value.encode()).decode(),
     } | {
