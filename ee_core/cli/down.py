@@ -31,8 +31,9 @@ _POLL_S: Final = 0.1
     help="How long to wait for its end.",
 )
 def down(data: Path, timeout: float) -> int:
-    """End what `eectl up` runs: it stops in order, and what is going on goes on at the next `eectl up`.
+    """End what `eectl up` runs: it stops in order, and jobs go on at the next `eectl up`.
 
+    What its own bots are doing right then is stopped, and counts as lost; bots with a process of their own work on.
     Nothing running is no error. Exit code 7: it was told to end, and has not within the time-out.
     """
     site = find_site(data)
@@ -53,5 +54,5 @@ def down(data: Path, timeout: float) -> int:
             )
             return Exit.TIMED_OUT
         time.sleep(_POLL_S)
-    say(f"down: process {site.pid} on {data} ended; what was going on goes on at the next `eectl up`")
+    say(f"down: process {site.pid} on {data} ended; jobs go on at the next `eectl up`")
     return Exit.OK

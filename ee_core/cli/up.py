@@ -74,8 +74,9 @@ def up(
 ) -> int:
     """Start a NATS server, an engine and a bot on this machine, until Ctrl-C.
 
-    The server ends with this command. What was going on goes on at the next start. Commands that are given in the same
-    folder find the server by themselves, on whatever port it is.
+    The server ends with this command. Jobs go on at the next start; what a bot of this command is doing right then is
+    stopped, and counts as lost. Commands that are given in the same folder find the server by themselves, on whatever
+    port it is.
     """
     if detach and not detached:
         code = start_detached(ensure_folder(data))
@@ -145,7 +146,9 @@ async def _up(
         say("now, in another terminal, in this folder:")
         for words in ("job submit FILE --watch", "bot run BOT.py", "job list"):
             say(f"  {command.to(words)}{at}")
-        say("Ctrl-C ends all of this, as `eectl down` does; what is going on goes on at the next `eectl up`")
+        say("Ctrl-C ends all of this, as `eectl down` does; jobs go on at the next `eectl up`")
+        if names:
+            say("what these bots are doing right then is stopped, and counts as lost: see `eectl explain lost`")
         with guarded(parts):
             await engine.until_stopped(_keep_running(server))
     return 0
