@@ -148,7 +148,9 @@ async def _up(
             say(f"  {command.to(words)}{at}")
         say("Ctrl-C ends all of this, as `eectl down` does; jobs go on at the next `eectl up`")
         if names:
-            say("what these bots are doing right then is stopped, and counts as lost: see `eectl explain lost`")
+            say(
+                "what these bots are doing right then is stopped, and counts as lost: see `eectl explain lost`"
+            )
         with guarded(parts):
             await engine.until_stopped(_keep_running(server))
     return 0
