@@ -100,7 +100,7 @@ def show_job(
         "accepted": to_text(job.accepted_us),
         "finished": to_text(job.finished_us) if job.finished_us is not None else None,
         "visits": [visit(job, each) for each in job.visits.values()],
-        "incidents": [_incident(job, incident) for incident in job.incidents.values()],
+        "incidents": _show_incidents(job),
         "waits": [wait(each) for each in job.waits.values()],
     }
     if job.workflow is not None:
@@ -162,7 +162,15 @@ def show_visit(visit: Visit, status: str) -> dict[str, Any]:
     return shown
 
 
-def _incident(job: Job, incident: Incident) -> dict[str, Any]:
+def _show_incidents(job: Job) -> list[dict[str, Any]]:
+    if not job.incidents:
+        return []
+    readers = _find_readers(job.workflow)  # once: a job may have an incident for each of its tokens
+    return [_incident(incident, readers) for incident in job.incidents.values()]
+
+
+def _incident(incident: Incident, readers: Mapping[str, list[str]]) -> dict[str, Any]:
+    skips = incident.visit if Choice.SKIP in incident.choices else None
     return {
         "incident": incident.id,
         "kind": incident.kind.value,
@@ -172,20 +180,19 @@ def _incident(job: Job, incident: Incident) -> dict[str, Any]:
         "node": incident.node,
         "opened": to_text(incident.opened_us),
         "detail": incident.detail,
-        "readers": _find_readers(job, incident),
+        "readers": readers.get(f"nodes.{skips.rpartition('#')[0]}.output", []) if skips else [],
     }
 
 
-def _find_readers(job: Job, incident: Incident) -> list[str]:
-    """Name the nodes that may read the output that a skip gives; of an export file, which reads by bare keys, none."""
-    if job.workflow is None or incident.visit is None or Choice.SKIP not in incident.choices:
-        return []
-    output = f"nodes.{incident.visit.rpartition('#')[0]}.output"
-    return [
-        node.id
-        for number, node in enumerate(job.workflow.nodes)
-        if output in _names_read(job.workflow, number)
-    ]
+def _find_readers(workflow: CompiledWorkflow | None) -> dict[str, list[str]]:
+    """Name the nodes that may read each value, as the output that a skip gives; export files read by bare keys instead."""
+    readers: dict[str, list[str]] = {}
+    if workflow is None:
+        return readers
+    for number, node in enumerate(workflow.nodes):
+        for name in _names_read(workflow, number):
+            readers.setdefault(name, []).append(node.id)
+    return readers
 
 
 def _names_read(workflow: CompiledWorkflow, number: int) -> set[str]:

@@ -15,6 +15,7 @@ import difflib
 import hashlib
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -164,9 +165,9 @@ def ee_open_catalogue(settings: Mapping[str, Any]) -> FolderCatalogue:
 
 
 def _suggest(folder: Path) -> str:
-    beside = (
-        [each.name for each in folder.parent.iterdir() if each.is_dir()] if folder.parent.is_dir() else []
-    )
+    beside: list[str] = []
+    with suppress(OSError):  # a folder that cannot be listed gives no hint, and hides no error
+        beside = [each.name for each in folder.parent.iterdir() if each.is_dir()]
     close = difflib.get_close_matches(folder.name, beside, n=1)
     return f"did you mean {close[0]!r}?" if close else "make it, or name the one with the workflow files"
 

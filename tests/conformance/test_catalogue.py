@@ -221,6 +221,18 @@ async def test_the_usual_folder_may_be_absent_and_a_named_one_may_not(
         ee_open_catalogue({"folder": 3})
 
 
+async def test_a_folder_that_is_not_there_is_refused_also_where_nothing_can_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
+
+    with pytest.raises(ConfigError, match="gone is no folder; make it, or name the one"):
+        await ee_open_catalogue({"folder": str(tmp_path / "gone")}).__aenter__()
+
+
 async def test_a_catalogue_is_opened_once(catalogue) -> None:
     with pytest.raises(ConfigError, match="was opened before"):
         await catalogue.__aenter__()
