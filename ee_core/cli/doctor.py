@@ -8,9 +8,10 @@ import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
+from ee_core.cli.journal_place import find_journal
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put
-from ee_core.cli.place import DATA, JOURNAL, data_option, find_journal
+from ee_core.cli.place import DATA, JOURNAL, data_option
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
 from ee_core.cli.site import find_site
 

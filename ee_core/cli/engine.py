@@ -10,9 +10,10 @@ import click
 
 from ee_core.cli import upkeep
 from ee_core.cli.formats import Output, output_options
+from ee_core.cli.journal_place import with_journal_path
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
-from ee_core.cli.place import DATA, JOURNAL, ensure_folder, with_journal_path
+from ee_core.cli.place import DATA, JOURNAL, ensure_folder
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
 from ee_core.errors import EngineError
 

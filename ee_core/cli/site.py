@@ -17,9 +17,9 @@ from ee_core.local.holding import hold, is_held
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
 _NOTE: Final = "up.json"
 _HOLD: Final = "up.lock"  # held by the process as long as it lives: a note alone may be of a dead one
-
 _PATIENCE_S: Final = 2.0
 
 
@@ -79,11 +79,10 @@ def find_site(folder: Path) -> Site | None:
 
 def find_nearby() -> Nearby | None:
     """Return the address of the server of an `eectl up` in this folder, as a setting; None when none runs here."""
-    note = DATA / _NOTE
-    site = (
-        find_site(DATA) if note.exists() else None
-    )  # to look at its lock would be in the way of one that begins
-    return Nearby({"broker.servers": site.url}, f"`eectl up` of {DATA}") if site is not None else None
+    if not (DATA / _NOTE).exists():  # to look at its lock would be in the way of one that begins
+        return None
+    site = find_site(DATA)
+    return None if site is None else Nearby({"broker.servers": site.url}, f"`eectl up` of {DATA}")
 
 
 def is_up(folder: Path) -> bool:

@@ -10,9 +10,9 @@ import click
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
+from ee_core.cli.journal_place import find_journal
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
-from ee_core.cli.place import find_journal
 from ee_core.errors import ConfigError, ConflictError
 
 if TYPE_CHECKING:
