@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ee_core.bot.profile import Profile
+from ee_core.bot.secrets import remembering
 from ee_core.bot.worker import WorkerHost
 from ee_core.contracts.broker import Channel, ChannelKind
 from ee_core.contracts.outage import level_of
@@ -81,6 +82,7 @@ class Engine:
         self.hooks = EngineHooks(parts.registry.hooks)
         self._parts = parts
         self._broker = self.hooks.watch(parts.broker, parts.subjects)
+        self._secrets = remembering(parts.secrets)  # one for all work of this process: it is the same code
         self._lost: asyncio.Future[EngineError] | None = None
         self.partition = Partition(
             parts.journal,
@@ -141,7 +143,7 @@ class Engine:
             headers=self.hooks.headers,
             on_wait=self.hooks.saw_wait,
             on_admission=self._note_admission,
-            secrets=parts.secrets,
+            secrets=self._secrets,
         )
         return Reactor(
             self._broker,
@@ -296,7 +298,7 @@ class Engine:
             subjects=self._parts.subjects,
             env=self._parts.env,
             max_parallel=_WORKER_PARALLEL,
-            secrets=self._parts.secrets,
+            secrets=self._secrets,
         )
 
     def _about(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ee_core.bot.secrets import Secrets, open_secrets
+from ee_core.bot.secrets import Secrets, open_secrets, remembering
 from ee_core.errors import ConfigError
 from ee_core.local.policies import CorePolicies
 from ee_core.messages.subjects import Subjects
@@ -54,7 +54,7 @@ async def open_parts(settings: Settings, env: Env) -> AsyncIterator[Parts]:
     lock = open_lock(registry, settings, env)
     journal = registry.open_journal(settings.journal.name, settings.journal.settings, env)
     catalogue = registry.open_catalogue(settings.catalogue.name, settings.catalogue.settings)
-    secrets = open_secrets(registry, settings)
+    secrets = remembering(open_secrets(registry, settings))  # also for bots of this process
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(journal)
         await stack.enter_async_context(catalogue)

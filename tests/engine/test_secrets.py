@@ -86,6 +86,20 @@ async def test_the_engines_own_process_puts_values_in_and_takes_them_out(world, 
         assert w.find(job, "AttemptAssigned")[0].input["output"]["a"] == "secret:KEY"
 
 
+@pytest.mark.parametrize(("first", "later"), [("fetch", "post"), ("post", "fetch"), ("post", "post")])
+@virtual_time
+async def test_a_value_that_code_of_the_engines_process_has_kept_is_taken_out_of_later_work(
+    world, flow_of, first, later
+):
+    async with world() as w:
+        w.secrets._providers["kept"] = Kept()
+        await w.finished(await w.submit(flow_of(first, output="secret:KEY")))
+
+        shown = await w.finished(await w.submit(flow_of(later, output=f"as {VALUE}")))
+
+        assert shown["visits"][0]["output"] == "as [secret:KEY]"
+
+
 @pytest.mark.parametrize("kind", ["fetch", "post"])
 @virtual_time
 async def test_a_missing_secret_fails_the_attempt_for_good_before_anything_is_done(world, flow_of, kind):
