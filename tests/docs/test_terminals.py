@@ -181,7 +181,7 @@ def carry_out(blocks, terminals, folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 def test_the_tutorial_does_what_it_says(blocks_of, terminals, tmp_path):
     carry_out(blocks_of("tutorial.md"), terminals, tmp_path)
 
@@ -199,7 +199,7 @@ def test_each_machine_has_a_user_of_its_own(blocks_of, terminals, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 def test_the_command_line_is_as_it_is_told(blocks_of, terminals, tmp_path):
     carry_out(blocks_of("howto/use-eectl.md"), terminals, tmp_path)
 
@@ -215,7 +215,7 @@ def test_secrets_are_found_and_taken_out_as_the_page_says(blocks_of, terminals, 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 def test_the_bot_without_our_library_is_a_bot(blocks_of, terminals, tmp_path, docs):
     (tmp_path / "docs").symlink_to(docs)
 
@@ -223,7 +223,7 @@ def test_the_bot_without_our_library_is_a_bot(blocks_of, terminals, tmp_path, do
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 def test_the_race_of_the_parcel_is_found_and_mended(blocks_of, terminals, tmp_path):
     carry_out(blocks_of("howto/rehearse-a-workflow.md"), terminals, tmp_path)
 
