@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from ee_core.definitions.durations import parse_duration_ms
 from ee_core.definitions.members import CODE_MISSING, wrong_type
 from ee_core.errors import MessageError
 from ee_core.messages.subjects import check_type
@@ -60,23 +61,26 @@ def _is_type(name: str) -> bool:
 
 
 def _read_bot(members: Members, places: Places, node: NodeId) -> BotSelector:
-    bot = members.mapping("bot", "a bot")
+    bot = members.mapping("bot", "a bot", _as_members(members, "bot"))
     if bot is None:
         return BotSelector()
     bot.check_keys(("id", "pool", "labels", "same_as"))
     if "same_as" in bot.values:
         places.same_as[node] = bot.values["same_as"].place
-    labels = bot.mapping("labels", "labels")
+    labels = bot.mapping("labels", "labels", "write labels: {NAME: VALUE}")
     parts = {**(labels.values if labels else {}), **bot.values}
     places.selectors[node] = {name: part.place for name, part in parts.items()}
     return BotSelector(
-        id=bot.text("id"), pool=bot.text("pool"), labels=bot.texts("labels"), same_as=bot.text("same_as")
+        id=bot.text("id"),
+        pool=bot.text("pool"),
+        labels={name: labels.text(name) for name in labels.values} if labels else {},
+        same_as=bot.text("same_as"),
     )
 
 
 def _read_timeouts(members: Members) -> Timeouts:
     default = Timeouts()
-    timeouts = members.mapping("timeout", "a timeout")
+    timeouts = members.mapping("timeout", "a timeout", _as_members(members, "timeout"))
     if timeouts is None:
         return default
     timeouts.check_keys(("bot", "accept", "heartbeat", "run", "ask"))
@@ -91,7 +95,7 @@ def _read_timeouts(members: Members) -> Timeouts:
 
 def _read_retry(members: Members) -> Retry:
     default = Retry()
-    retry = members.mapping("retry", "a retry")
+    retry = members.mapping("retry", "a retry", _as_members(members, "retry"))
     if retry is None:
         return default
     retry.check_keys(("attempts", "delay", "backoff", "max_delay", "on"))
@@ -104,6 +108,21 @@ def _read_retry(members: Members) -> Retry:
         max_delay_ms=retry.duration_ms("max_delay", default.max_delay_ms) or default.max_delay_ms,
         on=retry.words("on"),
     )
+
+
+def _as_members(members: Members, key: str) -> str:
+    """Return how to write what may have been meant by a bare value, as in ``timeout: 30s``."""
+    found = members.values.get(key)
+    value = found.value if found is not None else None
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MAX_ATTEMPTS
+    is_duration = isinstance(value, str) and parse_duration_ms(value) is not None
+    meant = {
+        "timeout": f"run: {value}" if is_duration else f"run: {value}s" if is_count else "",
+        "retry": f"attempts: {value}" if is_count else f"delay: {value}" if is_duration else "",
+        "bot": f"id: {value}" if isinstance(value, str) and _is_type(value) else "",
+    }
+    usual = {"timeout": "run: 30s", "retry": "attempts: 3", "bot": "id: NAME"}
+    return f"write {key}: {{{meant[key] or usual[key]}}}"
 
 
 def _read_on_lost(members: Members, places: Places, node: NodeId) -> OnLost:

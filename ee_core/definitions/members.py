@@ -58,14 +58,14 @@ class Members:
             )
         return found
 
-    def mapping(self, key: str, what: str) -> Members | None:
+    def mapping(self, key: str, what: str, hint: str = "") -> Members | None:
         """Return a member that is a mapping."""
         found = self.values.get(key)
         if found is None:
             return None
         if isinstance(found.value, dict):
             return Members(found, what, self.report)
-        wrong_type(self.report, found, key, "a mapping")
+        wrong_type(self.report, found, key, "a mapping", hint)
         return None
 
     def text(self, key: str, default: str = "") -> str:
@@ -140,11 +140,6 @@ class Members:
             )
             return default
         return total
-
-    def texts(self, key: str) -> dict[str, str]:
-        """Return a member that maps text to text."""
-        inner = self.mapping(key, key)
-        return {name: inner.text(name) for name in inner.values} if inner else {}
 
     def words(self, key: str) -> tuple[str, ...]:
         """Return a member that is a list of words, at least one; what is none of them is reported."""

@@ -283,6 +283,26 @@ def test_a_fault_is_told_with_its_code_and_line(fail_text, name):
     assert hint in found[0].hint
 
 
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("timeout: 30s", "write timeout: {run: 30s}"),
+        ("timeout: 30", "write timeout: {run: 30s}"),
+        ("timeout: a while", "write timeout: {run: 30s}"),
+        ("retry: 5", "write retry: {attempts: 5}"),
+        ("retry: 2s", "write retry: {delay: 2s}"),
+        ("retry: true", "write retry: {attempts: 3}"),
+        ("bot: erp-1", "write bot: {id: erp-1}"),
+        ("bot: [erp-1]", "write bot: {id: NAME}"),
+        ("bot: {labels: app}", "write labels: {NAME: VALUE}"),
+    ],
+)
+def test_a_bare_value_in_the_place_of_a_mapping_is_told_how_it_is_written(fail_text, written, hint):
+    [found] = fail_text(nodes(f"a: {{activity: noop, {written}, next: z}}\nz: {{end: succeeded}}"))
+
+    assert (found.code, found.hint) == ("EE-W203", hint)
+
+
 GRAPH_FAULTS = {
     "dangling pointer": ("a: {activity: noop, next: [z, y]}\nz: {end: succeeded}", "EE-W105", 5, 33),
     "dangling error pointer": ("a: {activity: noop, next: z, on_error: q}\nz: {end: succeeded}", "EE-W105", 5, 42),
