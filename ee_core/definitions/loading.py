@@ -16,6 +16,7 @@ EE-W404  no ledger can be asked about a lost attempt: no bot does it (a warning)
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +32,8 @@ from ee_core.definitions.outputs import check_outputs
 from ee_core.definitions.secret_references import check_references
 from ee_core.definitions.selectors import check_selectors
 from ee_core.model import soundness
-from ee_core.model.workflow import Activity, BotSelector, content_hash, to_content
+from ee_core.model.events import ON_ERROR
+from ee_core.model.workflow import Activity, BotSelector, NodeKind, content_hash, to_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ee_core.definitions.export import ExpandNode
     from ee_core.definitions.items import Item
     from ee_core.definitions.selectors import KnownBot
+    from ee_core.model.finding import Finding
     from ee_core.model.ids import WorkflowHash
     from ee_core.model.workflow import Activity, Node, Workflow
 
@@ -180,4 +183,21 @@ def _report_soundness(draft: Draft, report: Report) -> None:
         place = draft.places.of(finding.node, finding.slot)
         if finding.code == "EE-W111" and finding.node in draft.places.same_as:
             place = draft.places.same_as[finding.node]
-        report.add(finding.code, finding.severity, place, finding.text, finding.hint)
+        hint = _find_list(finding, draft.workflow) if finding.code == "EE-W105" else ""
+        report.add(finding.code, finding.severity, place, finding.text, hint or finding.hint)
+
+
+def _find_list(finding: Finding, workflow: Workflow) -> str:
+    """Return how several targets are written, where they stand in one text as in ``next: one, another``."""
+    ids = {node.id: node for node in workflow.nodes}
+    node = ids.get(finding.node) if finding.node is not None else None
+    if node is None or finding.slot is None or finding.slot == ON_ERROR:
+        return ""
+    pointer = node.pointers[finding.slot]
+    names = re.split(r"[,;\s]+", pointer.to)
+    if len(names) == 1 or not ids.keys() >= set(names):
+        return ""
+    if len(node.pointers) > 1 or pointer.when or pointer.otherwise:
+        return "a pointer leads to one node: write one for each"
+    key = node.kind if node.kind in {NodeKind.PARALLEL, NodeKind.EXCLUSIVE, NodeKind.INCLUSIVE} else "next"
+    return f"write a list: {key}: [{', '.join(names)}]"

@@ -227,7 +227,7 @@ def _read_pointers(node: NodeId, members: Members, kind: str, places: Places) ->
         return (_point(node, 0, found, places),)
     if not isinstance(found.value, list) or not found.value:
         expected = "a node id or a list" if key == "next" else "a list"
-        wrong_type(members.report, found, key, f"{expected} that is not empty")
+        wrong_type(members.report, found, key, f"{expected} that is not empty", _as_list(found, key))
         return ()
     # A parallel follows every pointer, so it has nothing to say about each.
     only_names = kind == "parallel"
@@ -235,6 +235,15 @@ def _read_pointers(node: NodeId, members: Members, kind: str, places: Places) ->
         _read_pointer(node, slot, item, members, places, only_names) for slot, item in enumerate(found.value)
     )
     return tuple(pointer for pointer in read if pointer is not None)
+
+
+def _as_list(found: Item, key: str) -> str:
+    """Return how to write as a list what is none."""
+    if isinstance(found.value, dict) and key != "parallel":
+        return "begin each pointer with a dash, as in - otherwise: true"
+    names = re.split(r"[,;\s]+", found.value) if isinstance(found.value, str) else []
+    is_of_ids = key == "parallel" and bool(names) and all(map(_NODE_ID.fullmatch, names))
+    return f"write parallel: [{', '.join(names)}]" if is_of_ids else ""
 
 
 def _point(

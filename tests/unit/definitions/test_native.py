@@ -303,6 +303,27 @@ def test_a_bare_value_in_the_place_of_a_mapping_is_told_how_it_is_written(fail_t
     assert (found.code, found.hint) == ("EE-W203", hint)
 
 
+@pytest.mark.parametrize(
+    ("node", "code", "hint"),
+    [
+        ("activity: noop, next: 'z, b'", "EE-W105", "write a list: next: [z, b]"),
+        ("activity: noop, next: z b", "EE-W105", "write a list: next: [z, b]"),
+        ("activity: noop, next: 'z, c'", "EE-W105", "name a node of the workflow"),
+        ("activity: noop, on_error: 'z, b', next: b", "EE-W105", "name a node of the workflow"),
+        ("inclusive: ['z, b']", "EE-W105", "write a list: inclusive: [z, b]"),
+        ("exclusive: [{when: 'true', next: 'z, b'}, b]", "EE-W105", "one for each"),
+        ("parallel: 'z, b'", "EE-W203", "write parallel: [z, b]"),
+        ("exclusive: {when: 'true', next: z}", "EE-W203", "begin each pointer with a dash"),
+    ],
+)
+def test_several_targets_that_are_no_list_are_told_how_they_are_written(fail_text, node, code, hint):
+    found = fail_text(nodes(f"a: {{{node}}}\nb: {{activity: noop, next: z}}\nz: {{end: succeeded}}"))
+
+    [error] = [each for each in found if each.severity == "error"]
+    assert error.code == code
+    assert hint in error.hint
+
+
 GRAPH_FAULTS = {
     "dangling pointer": ("a: {activity: noop, next: [z, y]}\nz: {end: succeeded}", "EE-W105", 5, 33),
     "dangling error pointer": ("a: {activity: noop, next: z, on_error: q}\nz: {end: succeeded}", "EE-W105", 5, 42),
