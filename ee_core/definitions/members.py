@@ -13,7 +13,7 @@ from ee_core.definitions.diagnostics import did_you_mean
 from ee_core.definitions.durations import parse_duration_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ee_core.definitions.diagnostics import Place, Report
     from ee_core.definitions.items import Item
@@ -22,6 +22,8 @@ CODE_KEY: Final = "EE-W201"  # a key that has no meaning here
 CODE_MISSING: Final = "EE-W202"  # a key that must be there
 CODE_TYPE: Final = "EE-W203"  # a value of another type
 CODE_VALUE: Final = "EE-W204"  # a value that is not one of those allowed
+
+_NO_WORDS: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,19 @@ class Members:
         """Return where a key stands, or the mapping itself."""
         return self.item.keys[key].place if key in self.item.keys else self.item.place
 
-    def check_keys(self, known: Iterable[str]) -> None:
-        """Report keys that have no meaning."""
+    def check_keys(self, known: Iterable[str], meant: Mapping[str, str] = _NO_WORDS) -> None:
+        """Report keys that have no meaning.
+
+        Args:
+            known: Those that have one.
+            meant: What other people's words for them are here, by those words.
+        """
         known = tuple(known)
         for key in self.values:
             if key not in known:
-                hint = did_you_mean(key, known, f"known are {', '.join(known)}")
+                word = meant.get(key.lower())
+                near = f"did you mean {word!r}?" if word in known else ""
+                hint = near or did_you_mean(key, known, f"known are {', '.join(known)}")
                 self.report.error(CODE_KEY, self.place_of(key), f"unknown key {key!r} in {self.what}", hint)
 
     def require(self, key: str, hint: str = "") -> Item | None:

@@ -44,6 +44,15 @@ _KINDS: Final = {
     "inclusive": (*_COMMON, "inclusive"),
     "end": (*_COMMON, "end"),
 }
+# Words of other engines' files that no key is near to, or another key than the one that is meant.
+_MEANT: Final = {
+    **dict.fromkeys(("then", "to", "goto", "target", "transition"), "next"),
+    **dict.fromkeys(("if", "condition", "case"), "when"),
+    **dict.fromkeys(("else", "default"), "otherwise"),
+    **dict.fromkeys(("input", "inputs", "args", "params", "parameters"), "with"),
+    **dict.fromkeys(("type", "uses", "task", "call"), "activity"),
+    **dict.fromkeys(("catch", "on_failure"), "on_error"),
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NODE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _INPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -154,7 +163,7 @@ def _read_node(node: NodeId, item: Item, top: Members, places: Places) -> Node:
     kind = _find_kind(members, places.nodes[node])
     if kind is None:
         return Node(id=node, kind=NodeKind.ACTIVITY)
-    members.check_keys((*_KINDS[kind], *_KINDS))  # a second kind has been reported
+    members.check_keys((*_KINDS[kind], *_KINDS), _MEANT)  # a second kind has been reported
     pointers = _read_pointers(node, members, kind, places)
     return Node(
         id=node,
@@ -180,7 +189,7 @@ def _find_kind(members: Members, place: Any) -> str | None:
         return found[0]
     members.report.error("EE-W205", place, f"{members.what} has no kind", f"add one of {listed}")
     known = {key for keys in _KINDS.values() for key in keys}
-    members.check_keys([*_KINDS, *sorted(known - _KINDS.keys())])
+    members.check_keys([*_KINDS, *sorted(known - _KINDS.keys())], _MEANT)
     return None
 
 
@@ -263,7 +272,7 @@ def _read_pointer(
         wrong_type(members.report, item, "a pointer", expected)
         return None
     entry = Members(item, "a pointer", members.report)
-    entry.check_keys(("when", "otherwise", "next"))
+    entry.check_keys(("when", "otherwise", "next"), _MEANT)
     target = entry.require("next")
     when = _read_condition(entry)
     if when:

@@ -324,6 +324,23 @@ def test_several_targets_that_are_no_list_are_told_how_they_are_written(fail_tex
     assert hint in error.hint
 
 
+@pytest.mark.parametrize(
+    ("node", "key"),
+    [
+        ("exclusive: [{when: 'true', then: z}]", "next"),
+        ("exclusive: [{if: 'true', next: z}]", "when"),
+        ("exclusive: [{Else: z}]", "otherwise"),
+        ("activity: noop, then: z", "next"),
+        ("activity: noop, inputs: {output: 1}, next: z", "with"),
+        ("type: noop, next: z", "activity"),
+    ],
+)
+def test_a_word_of_other_files_is_told_the_key_that_is_meant(fail_text, node, key):
+    found = fail_text(nodes(f"a: {{{node}}}\nz: {{end: succeeded}}"))
+
+    assert [each.hint for each in found if each.code == "EE-W201"] == [f"did you mean {key!r}?"]
+
+
 GRAPH_FAULTS = {
     "dangling pointer": ("a: {activity: noop, next: [z, y]}\nz: {end: succeeded}", "EE-W105", 5, 33),
     "dangling error pointer": ("a: {activity: noop, next: z, on_error: q}\nz: {end: succeeded}", "EE-W105", 5, 42),
