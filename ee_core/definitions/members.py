@@ -13,7 +13,7 @@ from ee_core.definitions.diagnostics import did_you_mean
 from ee_core.definitions.durations import parse_duration_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from ee_core.definitions.diagnostics import Place, Report
     from ee_core.definitions.items import Item
@@ -43,16 +43,19 @@ class Members:
         """Return where a key stands, or the mapping itself."""
         return self.item.keys[key].place if key in self.item.keys else self.item.place
 
-    def check_keys(self, known: Iterable[str], meant: Mapping[str, str] = _NO_WORDS) -> None:
+    def check_keys(
+        self, known: Iterable[str], meant: Mapping[str, str] = _NO_WORDS, *, told: Collection[str] = ()
+    ) -> None:
         """Report keys that have no meaning.
 
         Args:
             known: Those that have one.
             meant: What other people's words for them are here, by those words.
+            told: Those that are reported elsewhere.
         """
         known = tuple(known)
         for key in self.values:
-            if key not in known:
+            if key not in known and key not in told:
                 word = meant.get(key.lower())
                 near = f"did you mean {word!r}?" if word in known else ""
                 hint = near or did_you_mean(key, known, f"known are {', '.join(known)}")

@@ -37,13 +37,14 @@ VERSION: Final = 1
 _KEYS = ("ee", "name", "version", "description", "on_failure", "scope", "inputs", "start", "nodes", "kept")
 _COMMON = ("name", "description")
 _KINDS: Final = {
-    "activity": (*_COMMON, *activity.KEYS, "on_error", "fail_job", "next", "hold"),
+    "activity": (*_COMMON, *activity.KEYS, "on_error", "fail_job", "next"),
     "parallel": (*_COMMON, "parallel"),
     "join": (*_COMMON, "join", "next"),
     "exclusive": (*_COMMON, "exclusive"),
     "inclusive": (*_COMMON, "inclusive"),
     "end": (*_COMMON, "end"),
 }
+_UNSUPPORTED: Final = ("hold",)  # a word that is kept for later, and never proposed
 # Words of other engines' files that no key is near to, or another key than the one that is meant.
 _MEANT: Final = {
     **dict.fromkeys(("then", "to", "goto", "target", "transition"), "next"),
@@ -163,7 +164,8 @@ def _read_node(node: NodeId, item: Item, top: Members, places: Places) -> Node:
     kind = _find_kind(members, places.nodes[node])
     if kind is None:
         return Node(id=node, kind=NodeKind.ACTIVITY)
-    members.check_keys((*_KINDS[kind], *_KINDS), _MEANT)  # a second kind has been reported
+    told = _UNSUPPORTED if kind == "activity" else ()
+    members.check_keys((*_KINDS[kind], *_KINDS), _MEANT, told=told)  # a second kind has been reported
     pointers = _read_pointers(node, members, kind, places)
     return Node(
         id=node,
@@ -189,7 +191,7 @@ def _find_kind(members: Members, place: Any) -> str | None:
         return found[0]
     members.report.error("EE-W205", place, f"{members.what} has no kind", f"add one of {listed}")
     known = {key for keys in _KINDS.values() for key in keys}
-    members.check_keys([*_KINDS, *sorted(known - _KINDS.keys())], _MEANT)
+    members.check_keys([*_KINDS, *sorted(known - _KINDS.keys())], _MEANT, told=_UNSUPPORTED)
     return None
 
 

@@ -32,7 +32,6 @@ PLACES = {
     "a join": NODES % "join: all, zzzzzz: 1",
     "a pointer": NODES % "exclusive: [{next: b, zzzzzz: 1}]",
 }
-NOT_SUPPORTED = {"hold"}  # refused by name
 
 
 def first_cells(text: str) -> list[str]:
@@ -95,4 +94,4 @@ def test_every_key_of_a_workflow_file_is_explained(place, docs):
 
     keys = re.findall(r"\w+", hints[0].partition("known are")[2])
     assert keys
-    assert [key for key in keys if key not in NOT_SUPPORTED and not re.search(rf"`{key}[`:]", page)] == []
+    assert [key for key in keys if not re.search(rf"`{key}[`:]", page)] == []

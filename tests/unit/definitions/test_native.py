@@ -341,6 +341,14 @@ def test_a_word_of_other_files_is_told_the_key_that_is_meant(fail_text, node, ke
     assert [each.hint for each in found if each.code == "EE-W201"] == [f"did you mean {key!r}?"]
 
 
+@pytest.mark.parametrize("node", ["activity: noop, quux: 1", "parallel: [z], hold: 1", "quux: 1"])
+def test_a_key_that_is_not_supported_yet_is_not_proposed(fail_text, node):
+    found = fail_text(nodes(f"a: {{{node}}}\nz: {{end: succeeded}}"))
+
+    [unknown] = [each for each in found if each.code == "EE-W201"]
+    assert "hold" not in unknown.hint
+
+
 GRAPH_FAULTS = {
     "dangling pointer": ("a: {activity: noop, next: [z, y]}\nz: {end: succeeded}", "EE-W105", 5, 33),
     "dangling error pointer": ("a: {activity: noop, next: z, on_error: q}\nz: {end: succeeded}", "EE-W105", 5, 42),
