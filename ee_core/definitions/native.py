@@ -164,8 +164,8 @@ def _read_node(node: NodeId, item: Item, top: Members, places: Places) -> Node:
     kind = _find_kind(members, places.nodes[node])
     if kind is None:
         return Node(id=node, kind=NodeKind.ACTIVITY)
-    told = _UNSUPPORTED if kind == "activity" else ()
-    members.check_keys((*_KINDS[kind], *_KINDS), _MEANT, told=told)  # a second kind has been reported
+    told = (*_KINDS, *_UNSUPPORTED) if kind == "activity" else (*_KINDS,)  # a second kind has been reported
+    members.check_keys(_KINDS[kind], _MEANT, told=told)
     pointers = _read_pointers(node, members, kind, places)
     return Node(
         id=node,

@@ -349,6 +349,20 @@ def test_a_key_that_is_not_supported_yet_is_not_proposed(fail_text, node):
     assert "hold" not in unknown.hint
 
 
+@pytest.mark.parametrize(
+    ("node", "known"),
+    [
+        ("parallel: [z]", "name, description, parallel"),
+        ("join: all, next: z", "name, description, join, next"),
+        ("end: succeeded", "name, description, end"),
+    ],
+)
+def test_the_keys_that_are_proposed_are_those_of_the_nodes_kind(fail_text, node, known):
+    [found] = fail_text(nodes(f"a: {{{node}, quux: 1}}\nz: {{end: succeeded}}"))
+
+    assert found.hint == f"known are {known}"
+
+
 GRAPH_FAULTS = {
     "dangling pointer": ("a: {activity: noop, next: [z, y]}\nz: {end: succeeded}", "EE-W105", 5, 33),
     "dangling error pointer": ("a: {activity: noop, next: z, on_error: q}\nz: {end: succeeded}", "EE-W105", 5, 42),
