@@ -156,7 +156,7 @@ class Attempt:
         self.context.log.error(
             "the activity raised %s: %s", type(error).__name__, _text_of(error), exc_info=_own_part(error)
         )
-        return self._failed("error", _text_of(error))
+        return self._failed("error", _told(error))
 
     def _result(self, value: Any) -> Outcome:
         name, limit = self._activity.name, self._max_output_bytes
@@ -213,9 +213,19 @@ class Attempt:
         yield from (each for each in (self._redactor, self._secrets.redactor) if each is not None)
 
 
+def _told(error: BaseException) -> str:
+    """Return the text of an error as the job has it: with the class where the text is no words, as that of KeyError('k')."""
+    text, name = _text_of(error), type(error).__name__
+    try:
+        is_bare_value = len(error.args) == 1 and text == repr(error.args[0])
+    except Exception:  # noqa: BLE001 - code of the value's own class, which may raise anything
+        return text
+    return f"{name}: {text}" if is_bare_value else text
+
+
 def _text_of(error: BaseException) -> str:
     try:
-        return str(error) or "the activity raised an error without a text"
+        return str(error) or f"the activity raised {type(error).__name__} without a text"
     except Exception:  # noqa: BLE001 - code of the error's own class, which may raise anything
         return f"the activity raised {type(error).__name__}, whose text cannot be read"
 

@@ -55,7 +55,11 @@ def returning(value, limit=100):
         (TransientActivityError("busy"), "transient", "busy", True, None),
         (TransientActivityError("busy", retry_after_s=1.5), "transient", "busy", True, 1500),
         (ZeroDivisionError("division by zero"), "error", "division by zero", None, None),
-        (ValueError(), "error", "the activity raised an error without a text", None, None),
+        (ValueError(), "error", "the activity raised ValueError without a text", None, None),
+        (KeyError("k"), "error", "KeyError: 'k'", None, None),
+        (KeyError("no customer of that name"), "error", "KeyError: 'no customer of that name'", None, None),
+        (ValueError(7), "error", "ValueError: 7", None, None),
+        (OSError(2, "No such file"), "error", "[Errno 2] No such file", None, None),
         (ActivityError("x" * 20_000, code="y" * 200), "y" * 100, "x" * 10_000, None, None),
     ],
 )
