@@ -20,7 +20,7 @@ from ee_core.definitions.bare_words import TOKEN
 from ee_core.definitions.diagnostics import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from ee_core.contracts.activity import ActivityType
     from ee_core.definitions.diagnostics import Report
@@ -43,6 +43,7 @@ class _Read(NamedTuple):
 
     words: tuple[str, ...]
     offsets: tuple[int, ...]
+    is_asked: bool  # with has(...)
 
 
 def check_outputs(
@@ -58,26 +59,31 @@ def check_outputs(
         if node.activity is not None and node.activity.type in activities
     }
     for written, program in programs:
-        for read in _iter_reads(written.source):
+        reads = list(_iter_reads(written.source))
+        asked = {read.words for read in reads if read.is_asked}
+        for read in reads:
             schema = schemas.get(read.words[1])  # type: ignore[call-overload]  # an id in a source is text
             if schema is not None and ".".join(read.words[:_OUTPUT]) in program.references:
-                _check(written, read, schema, report)
+                _check(written, read, schema, asked, report)
 
 
 def _iter_reads(source: str) -> Iterator[_Read]:
-    """Walk what is read of outputs; what is only asked for, and the name of a method, is not."""
+    """Walk what is read of outputs, or asked for; the name of a method is neither."""
     for match in TOKEN.finditer(source):
-        if match["chain"] is None or _ASKS.search(source[: match.start()]):
+        if match["chain"] is None:
             continue
         words = list(_WORD.finditer(match["chain"]))
         if _CALLS.match(source, match.end()):
             words.pop()
         texts = tuple(word.group() for word in words)
         if texts[0] == "nodes" and texts[2:_OUTPUT] == ("output",):
-            yield _Read(texts, tuple(match.start() + word.start() for word in words))
+            offsets = tuple(match.start() + word.start() for word in words)
+            yield _Read(texts, offsets, bool(_ASKS.search(source[: match.start()])))
 
 
-def _check(written: Written, read: _Read, schema: Schema, report: Report) -> None:
+def _check(
+    written: Written, read: _Read, schema: Schema, asked: Collection[tuple[str, ...]], report: Report
+) -> None:
     inner: list[object] = [schema]
     for place in range(_OUTPUT, len(read.words)):
         members = _Members(schema).find(inner)
@@ -85,6 +91,8 @@ def _check(written: Written, read: _Read, schema: Schema, report: Report) -> Non
             return
         word = read.words[place]
         if word not in members:
+            if read.words[: place + 1] in asked:
+                return  # with has(...), here or before: who wrote it knows that it may be missing
             owner = ".".join(read.words[:place])
             listed = "there are " + ", ".join(sorted(members))
             message = f"{owner} has no {word!r}, says the activity type: {listed:.200}"

@@ -92,6 +92,7 @@ def told(load_text, activities):
         ("scan", "nodes.a.output.first.name"),
         ("scan", "nodes.a.output.by_name.anything.name"),
         ("scan", "has(nodes.a.output.byte)"),
+        ("scan", "has(nodes.a.output.byte) ? nodes.a.output.byte.size : 0"),
         ("scan", '"nodes.a.output.byte"'),
         ("scan", "nodes . a . output . bytes"),
         ("pair", "nodes.a.output.one"),
@@ -111,6 +112,13 @@ def test_what_an_output_may_have_is_not_told(told, kind, expression):
     ("kind", "expression", "shown", "owner", "hint"),
     [
         ("scan", "nodes.a.output.byte > 3", "byte", "nodes.a.output", "did you mean 'bytes'?"),
+        (
+            "scan",
+            "has(nodes.a.output.bits) ? nodes.a.output.byte : 0",
+            "byte",
+            "nodes.a.output",
+            "did you mean 'bytes'?",
+        ),
         ("scan", "1 + nodes . a . output . byte", "byte", "nodes.a.output", "did you mean 'bytes'?"),
         ("scan", "nodes.a.output.word.size()", "word", "nodes.a.output", "did you mean 'words'?"),
         ("scan", "nodes.a.output.first.nam", "nam", "nodes.a.output.first", "did you mean 'name'?"),
