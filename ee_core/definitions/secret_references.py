@@ -13,7 +13,6 @@ EE-W421  a text looks like a reference to a secret, and is none (a warning)
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
 
 from ee_core.errors import TemplateError
@@ -31,9 +30,8 @@ if TYPE_CHECKING:
 _WORD: Final = PREFIX.removesuffix(":")
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _WITHIN: Final = re.compile(rf"(?<![\w.-])secret:{_NAME}", re.IGNORECASE)
-_NEAR: Final = re.compile(rf"\s*(?P<word>[A-Za-z]{{4,9}})\s*:\s*(?P<name>{_NAME})\s*")
+_NEAR: Final = re.compile(rf"\s*(?P<word>[A-Za-z]{{5,7}})\s*:\s*(?P<name>{_NAME})\s*")
 _PROSE: Final = re.compile(r"secret:\s+\S+\s+\S")
-_ALIKE: Final = 0.8  # `secert` and `secrets` are, `secrecy` and `sector` are not
 
 
 def check_references(draft: Draft, report: Report) -> None:
@@ -66,9 +64,18 @@ def _near_miss(text: str) -> str | None:
     match = _NEAR.fullmatch(text)
     if match is None or not is_name(match["name"]):
         return None
-    word = match["word"].lower()
-    is_near = word == _WORD or SequenceMatcher(None, word, _WORD).ratio() >= _ALIKE
-    return match["name"] if is_near else None
+    return match["name"] if _is_slip(match["word"].lower()) else None
+
+
+def _is_slip(word: str) -> bool:
+    """Say whether a word is the right one, or that with a letter more, less or wrong, or with its letters mixed up."""
+    if sorted(word) == sorted(_WORD):
+        return True
+    return any(
+        word[:at] == _WORD[:at]
+        and (_WORD[at + 1 :] in {word[at:], word[at + 1 :]} or word[at + 1 :] == _WORD[at:])
+        for at in range(len(_WORD) + 1)
+    )
 
 
 def _report_no_name(item: Item, text: str, report: Report, *, is_made: bool) -> None:

@@ -38,6 +38,8 @@ def warned(load_text):
         "Secret: ${inputs.name}",
         "sector:KEY",
         "secrecy: KEY",
+        "Secretary: Smith",
+        "secure:KEY",
         "https://secret.example",
         "the key is Secret: KEY",
         {"secret:9": 1},
