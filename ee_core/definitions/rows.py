@@ -18,7 +18,7 @@ _BLOCK: Final = re.compile(r"(?P<before>.*?(?:^|[:-]\s+))[|>][-+\d]{0,2}(?:\s+#.
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*(?:\s+|$))+")  # anchors and tags are refused, but not here
 _DASHES: Final = re.compile(r"(?:-\s+)*")
 _KEY: Final = re.compile(
-    r"""(?P<key>"(?:\\.|[^"\\])*"|'(?:''|[^'])*'|[^\s"'\[\]{},&*!|>%@`#-](?:(?!\s\#|:\s).)*?|-[^\s:](?:(?!\s\#|:\s).)*?)\s*:(?:\s+|$)"""
+    r"""(?P<key>(?:"(?:\\.|[^"\\])*"|'(?:''|[^'])*')\s*|(?:[^\s"'\[\]{},&*!|>%@`#-]|-[^\s:])(?:(?!\s\#|:\s|:$).)*):(?:\s+|$)"""
 )
 _PLAIN_IN_FLOW: Final = re.compile(r"(?:(?!:(?:\s|$)|\s\#)[^,\[\]{}])+")
 
@@ -66,8 +66,9 @@ def _read_row(number: int, line: str, block: int) -> Row:
     match = _KEY.match(rest)
     text = rest[match.end() :] if match else rest
     text = _PROPERTIES.sub("", text)
-    text = re.sub(r"(?:^|\s+)#.*$", "", text) if text[:1] not in {'"', "'"} else text
-    return Row(number, indent, tuple(dashes), column, match["key"] if match else "", text, block)
+    text = re.sub(r"(?:^|\s)#.*$", "", text).rstrip() if text[:1] not in {'"', "'"} else text
+    key = match["key"].rstrip() if match else ""
+    return Row(number, indent, tuple(dashes), column, key, text, block)
 
 
 def _end_of_dashes(content: str) -> int:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from ee_core.definitions.indentation import find_line_fault
+from ee_core.definitions.rows import iter_rows
 from ee_core.definitions.source import read
 from ee_core.errors import WorkflowError
 
@@ -184,6 +185,13 @@ def test_nothing_is_found_in_a_file_that_can_be_read(repository):
 )
 def test_a_file_that_is_made_to_be_slow_to_look_at_is_not_looked_at_for_long(line):
     assert tell(f"{GOOD}{line}\n x: [\n")
+
+
+@pytest.mark.parametrize("line", ["a" + " " * 300_000 + "b", "a" + " " * 300_000 + "b:"])
+def test_a_row_is_read_once_however_many_blanks_are_in_it(line):
+    [row] = iter_rows([line])
+
+    assert (row.key or row.text) == line.removesuffix(":")
 
 
 def test_many_lines_take_no_longer_than_they_are_many():
