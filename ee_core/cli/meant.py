@@ -5,7 +5,7 @@ Engines say that they do not know an id; the ids they do know are asked for here
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,7 +67,9 @@ async def naming_files(workflow: Any) -> AsyncIterator[None]:
     try:
         yield
     except NotFoundError as error:
-        here = [each.name for each in Path.cwd().iterdir() if each.name.startswith(f"{workflow}.")]
+        here: list[str] = []
+        with suppress(OSError):  # a folder that cannot be listed gives no hint, and hides no error
+            here = [each.name for each in Path.cwd().iterdir() if each.name.startswith(f"{workflow}.")]
         if not isinstance(workflow, str) or not here:
             raise
         raise NotFoundError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,12 +126,14 @@ def _naming_files(path: Path) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        if path.exists() or not path.parent.is_dir():
-            raise
         from ee_core.cli.problem import split
         from ee_core.definitions.diagnostics import did_you_mean
 
-        near = did_you_mean(path.name, [each.name for each in path.parent.iterdir() if each.is_file()])
+        beside: list[str] = []
+        with suppress(OSError):  # a folder that cannot be listed gives no hint, and hides no error
+            if not path.exists():
+                beside = [each.name for each in path.parent.iterdir() if each.is_file()]
+        near = did_you_mean(path.name, beside)
         if not near:
             raise
         raise ConfigError(f"{split(str(error))[0]}; {near}") from error

@@ -23,11 +23,14 @@ def suggest(path: Path, is_meant: Callable[[Path], bool] = Path.is_file) -> str:
     Args:
         is_meant: Says of what is beside it whether that may have been meant.
     """
-    if path.is_dir():
-        return "name a file in it"
-    if path.exists():
-        return "let this user read it"
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent} in {Path.cwd()}"
-    names = [each.name for each in path.parent.iterdir() if is_meant(each)]
+    try:
+        if path.is_dir():
+            return "name a file in it"
+        if path.exists():
+            return "let this user read it"
+        if not path.parent.is_dir():
+            return f"there is no folder {path.parent} in {Path.cwd()}"
+        names = [each.name for each in path.parent.iterdir() if is_meant(each)]
+    except OSError:
+        return "let this user read its folder"
     return did_you_mean(path.name, names, f"the folder {path.parent.resolve()} has no such file")

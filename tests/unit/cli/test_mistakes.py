@@ -1,6 +1,7 @@
 """What somebody who is new to it does wrong: the message names the thing, the place, and what to do."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -246,3 +247,20 @@ def test_a_folder_of_an_up_that_is_not_there(capsys, tmp_path):
     )
     assert told(capsys, "down", "--data", "plant") == (Exit.OK, "nothing runs on plant\n")
     assert told(capsys, "down", "--data", "zzz") == (Exit.OK, "nothing runs on zzz\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("status", "--data", "zzz"), "there is no folder zzz\nhint: name the one that"),
+        (("engine", "check", "--journal", "zzz"), "there is no such file"),
+        (("down", "--data", "zzz"), "nothing runs on zzz\n"),
+    ],
+)
+def test_a_folder_that_cannot_be_listed_hides_no_mistake(capsys, monkeypatch, command, said):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+
+    assert said in told(capsys, *command)[1]
