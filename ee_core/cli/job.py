@@ -22,6 +22,8 @@ from ee_core.cli.watch_options import watch_options
 
 if TYPE_CHECKING:
     from ee_core.cli.follow import Told
+    from ee_core.definitions import Definition
+    from ee_core.messages.jobs import ExecuteJob
 
 _DAY_US = 86_400_000_000
 
@@ -62,13 +64,14 @@ def job() -> None:
 def submit(context: click.Context, /, workflow: str, output: Output, **options: Any) -> int:
     """Submit WORKFLOW: a file, or the name (name@version) of one in the engine's catalogue."""
     settings = read_settings(context, _flags(options))
-    command = _to_command(context, workflow, options)
+    command, definition = _to_command(context, workflow, options)
 
     async def send() -> int:
         from ee_core.cli.meant import naming_files
+        from ee_core.cli.taken import naming_differences
 
         async with connected(settings) as client:
-            async with naming_files(command.workflow):
+            async with naming_files(command.workflow), naming_differences(client, command, definition):
                 reply = await client.execute(command)
             job = str(reply.job)
             output.record({"job": job, "status": reply.status}, lambda: put(job), names=[job])
@@ -421,8 +424,10 @@ async def _follow(client: Any, job_id: str, options: dict[str, Any], output: Out
     return code
 
 
-def _to_command(context: click.Context, workflow: str, options: dict[str, Any]) -> Any:
-    """A file is sent along; anything else is a name in the engine's catalogue."""
+def _to_command(
+    context: click.Context, workflow: str, options: dict[str, Any]
+) -> tuple[ExecuteJob, Definition | None]:
+    """A file is sent along, and what it defines returned too; anything else is a name in the engine's catalogue."""
     from ee_core.cli.files import is_file_name, load_file, parse_inputs
     from ee_core.local.env import SystemEnv
     from ee_core.messages.jobs import ExecuteJob
@@ -436,11 +441,12 @@ def _to_command(context: click.Context, workflow: str, options: dict[str, Any]) 
     }
     if not is_file_name(workflow):
         inputs = parse_inputs(options["pairs"], options["input_file"])
-        return ExecuteJob(workflow=workflow, inputs=inputs, **common)
+        return ExecuteJob(workflow=workflow, inputs=inputs, **common), None
     registry = Registry(read_settings(context, _flags(options)), SystemEnv())
     loaded = load_file(workflow, options["bindings"], registry)  # its warnings are for `workflow check`
     inputs = parse_inputs(options["pairs"], options["input_file"], loaded.definition.workflow)
-    return ExecuteJob(workflow=loaded.content, bindings=loaded.bindings, inputs=inputs, **common)
+    command = ExecuteJob(workflow=loaded.content, bindings=loaded.bindings, inputs=inputs, **common)
+    return command, loaded.definition
 
 
 def _pairs(pairs: tuple[str, ...], what: str) -> dict[str, str]:

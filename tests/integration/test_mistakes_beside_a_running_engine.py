@@ -16,6 +16,7 @@ nodes:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)  # thirty processes, one after the other
 def test_a_misspelt_name_is_told_the_nearest_one(place):
     (place.folder / "hello.ee.yaml").write_text(HELLO)
     (place.folder / "other.ee.yaml").write_text(HELLO.replace("hello", "other"))
@@ -41,6 +42,12 @@ def test_a_misspelt_name_is_told_the_nearest_one(place):
     assert "hint: did you mean 'hello'?" in place.told("job", "submit", "helo", code=4)
     assert "hint: did you mean 'hello@1'?" in place.told("job", "submit", "hello@2", code=4)
     assert "hint: did you mean the file 'other.ee.yaml'?" in place.told("job", "submit", "other", code=4)
+
+    taken = place.told("job", "submit", "other.ee.yaml", "--id", "jkill1", code=10)
+    assert (
+        "job 'jkill1' is there already, and not the same: workflow 'hello' there, 'other' here\nhint: choose"
+        in taken
+    )
 
     assert "bot 'locl-1' is not known\nhint: did you mean 'local-1'?" in (
         place.told("bot", "release", "locl-1", "--reason", "x", code=4)
