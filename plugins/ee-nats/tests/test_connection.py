@@ -181,6 +181,42 @@ def test_an_address_of_another_protocol_is_refused():
         NatsSettings.parse({"servers": "http://demo"})
 
 
+@pytest.mark.parametrize(
+    ("servers", "said"),
+    [
+        ("nats://127.0.0.1:99999", "'nats://127.0.0.1:99999', whose port is no number from 1 to 65535"),
+        ("demo:0", "'demo:0', whose port"),
+        ("demo:web", "'demo:web', whose port"),
+        ("nats://[::1", r"'nats://\[::1'"),
+        ("nats://:4222", "'nats://:4222'"),
+        ("nats://a..b", "'nats://a..b'"),
+        ("nats:/demo", "'nats:/demo'"),
+        ("NATS://demo", "'NATS://demo'"),
+        ("nats://me:hidden#@demo", "'...@demo'"),
+        (["ws://demo", "nats://demo"], "mixes ws:// or wss:// with others"),
+    ],
+)
+def test_a_broken_address_is_a_wrong_setting(servers, said):
+    with pytest.raises(ConfigError, match=f"broker.servers (has )?{said}"):
+        NatsSettings.parse({"servers": servers})
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "demo",
+        "demo:1",
+        "nats://u:p@demo:65535",
+        "[::1]:4222",
+        "tls://demo/",
+        "wss://demo/nats",
+        "nats://bücher",
+    ],
+)
+def test_what_is_an_address_is_taken_as_it_is(server):
+    assert NatsSettings.parse({"servers": server}).servers == (server,)
+
+
 def test_text_that_is_no_number_is_refused_by_name():
     with pytest.raises(ConfigError, match="ping_s is 'soon'"):
         NatsSettings.parse({"ping_s": "soon"})

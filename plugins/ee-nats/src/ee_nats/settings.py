@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import SplitResult, urlsplit
 
 from ee_core.errors import ConfigError
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SERVER: Final = "nats://127.0.0.1:4222"
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64})*")
-_URL: Final = re.compile(r"(?:(?:nats|tls|wss?)://)?(?![a-z]+://)[^\s,]+")
+_URL: Final = re.compile(r"(?P<scheme>nats|tls|wss?)://[^\s,/]+(?:/[^\s,]*)?|[^\s,/]+")
+_WEB: Final = frozenset({"ws", "wss"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +136,54 @@ def _read_servers(value: object) -> tuple[str, ...]:
         raise ConfigError(
             f"nats setting broker.servers is {value!r}; use an address as {DEFAULT_SERVER!r}, or a list of them"
         )
-    for server in servers:
-        if not isinstance(server, str) or not _URL.fullmatch(server):
-            raise ConfigError(
-                f"nats setting broker.servers has {server!r}; use an address as {DEFAULT_SERVER!r}"
-            )
+    schemes = {_read_scheme(server) for server in servers}
+    if _WEB & schemes and schemes - _WEB:
+        raise ConfigError(
+            "nats setting broker.servers mixes ws:// or wss:// with others; use one or the other"
+        )
     return tuple(servers)
+
+
+def _read_scheme(server: object) -> str:
+    """Return how a server is spoken to.
+
+    Raises:
+        ConfigError: This is no address.
+    """
+    if not isinstance(server, str) or not (found := _URL.fullmatch(server)):
+        raise _no_address(server)
+    parts = _split(server, found["scheme"])
+    if not _is_host(parts.hostname):
+        raise _no_address(server)
+    return found["scheme"] or "nats"
+
+
+def _split(server: str, scheme: str | None) -> SplitResult:
+    try:
+        parts = urlsplit(server if scheme else f"nats://{server}")
+    except ValueError as error:  # brackets that hold no address
+        raise _no_address(server) from error
+    try:
+        is_port = parts.port != 0
+    except ValueError:  # no number, or too large
+        is_port = False
+    if not is_port:
+        raise _no_address(server, ", whose port is no number from 1 to 65535")
+    return parts
+
+
+def _is_host(name: str | None) -> bool:
+    try:
+        return bool(
+            name and name.encode("idna")
+        )  # as the resolver does, whose error says nothing of an address
+    except UnicodeError:
+        return False
+
+
+def _no_address(server: object, fault: str = "") -> ConfigError:
+    if isinstance(server, str) and "@" in server:
+        server = f"...@{server.rpartition('@')[2]}"  # a password may stand before it
+    return ConfigError(
+        f"nats setting broker.servers has {server!r}{fault}; use an address as {DEFAULT_SERVER!r}"
+    )
