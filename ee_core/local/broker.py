@@ -39,6 +39,11 @@ _DEDUPE_WINDOW_S: Final = 120.0  # likewise
 @hookimpl
 def ee_open_broker(settings: Mapping[str, Any], env: Env) -> MemoryBroker:
     """Make one; the only setting is `max_payload`, in bytes."""
+    if "servers" in settings:
+        raise ConfigError(
+            "broker 'memory' lives in one process and has no address (broker.servers);"
+            " say --broker nats, or leave the address out"
+        )
     unknown = sorted(set(settings) - {"max_payload"})
     if unknown:
         raise ConfigError(f"broker 'memory' has no setting {unknown[0]!r}; it has 'max_payload'")

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ee_core.cli.exits import Exit
 from ee_core.cli.main import run_command
 
 
@@ -65,3 +66,24 @@ def test_a_section_that_nobody_reads_is_told_with_its_place(check, caplog):
 
     assert "settings that nobody reads, at ee.toml:1:2: secrets 'flie' is not installed" in caplog.text
     assert "did you mean 'file'?" in caplog.text
+
+
+def test_an_address_for_the_broker_in_memory_names_the_broker_that_has_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    code = run_command(["run", "any.yaml", "--server", "nats://demo:4222"])
+
+    assert code == Exit.INVALID_INPUT
+    assert capsys.readouterr().err == (
+        "error: broker 'memory' lives in one process and has no address (broker.servers)\n"
+        "hint: say --broker nats, or leave the address out\n"
+    )
+
+
+def test_it_is_told_where_the_address_stands(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ee.toml").write_text('[broker]\nname = "memory"\nservers = "nats://demo"\n')
+
+    run_command(["run", "any.yaml"])
+
+    assert capsys.readouterr().err.startswith("error: ee.toml:3:1: broker 'memory' lives in one process")
