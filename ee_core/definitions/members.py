@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ee_core.definitions.diagnostics import did_you_mean
 from ee_core.definitions.durations import parse_duration_ms
+from ee_core.definitions.unindented import is_left_empty
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -54,12 +55,17 @@ class Members:
             told: Those that are reported elsewhere.
         """
         known = tuple(known)
-        for key in self.values:
-            if key not in known and key not in told:
-                word = meant.get(key.lower())
-                near = f"did you mean {word!r}?" if word in known else ""
-                hint = near or did_you_mean(key, known, f"known are {', '.join(known)}")
-                self.report.error(CODE_KEY, self.place_of(key), f"unknown key {key!r} in {self.what}", hint)
+        empty = ""  # the last key that has no value, if it is one that is known
+        for key, item in self.values.items():
+            if key in known or key in told:
+                empty = key if is_left_empty(item) else ""
+                continue
+            word = meant.get(key.lower())
+            near = f"did you mean {word!r}?" if word in known else ""
+            hint = near or did_you_mean(key, known, f"known are {', '.join(known)}")
+            if empty and self.place_of(key).line > self.place_of(empty).line:
+                hint = f"indent it, if it belongs to {empty!r}"
+            self.report.error(CODE_KEY, self.place_of(key), f"unknown key {key!r} in {self.what}", hint)
 
     def require(self, key: str, hint: str = "") -> Item | None:
         """Return a member, or report that it is missing."""

@@ -24,6 +24,7 @@ from ee_core.definitions import activity
 from ee_core.definitions.draft import Draft, Places
 from ee_core.definitions.inputs import find_fault
 from ee_core.definitions.members import CODE_TYPE, CODE_VALUE, Members, wrong_type
+from ee_core.definitions.unindented import iter_indented
 from ee_core.model.events import ON_ERROR
 from ee_core.model.ids import NodeId
 from ee_core.model.workflow import InputSpec, Node, NodeKind, Pointer, Workflow
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 
 _KEYS = ("ee", "name", "version", "description", "on_failure", "scope", "inputs", "start", "nodes", "kept")
+_INPUT_KEYS = ("type", "required", "default", "description")
 _COMMON = ("name", "description")
 _KINDS: Final = {
     "activity": (*_COMMON, *activity.KEYS, "on_error", "fail_job", "next"),
@@ -126,22 +128,40 @@ def _named_items(top: Members, key: str, pattern: re.Pattern[str]) -> list[tuple
         if key == "nodes" and key not in top.values:
             top.require(key)
         return []
+    what = "node" if key == "nodes" else "input"
     for name in inner.values:
         if not pattern.fullmatch(name) or name in _RESERVED:
             letters = "small letters" if pattern is _NODE_ID else "letters"
             hint = f"use {letters}, digits and '_', at most 64, the first a letter; not {', '.join(sorted(_RESERVED))}"
-            what = "node id" if key == "nodes" else "input name"
+            kind = "node id" if key == "nodes" else "input name"
             top.report.error(
-                "EE-W206", inner.place_of(name), f"the {what} {name!r:.80} is not well formed", hint
+                "EE-W206", inner.place_of(name), f"the {kind} {name!r:.80} is not well formed", hint
             )
-    return list(inner.values.items())
+    found = []
+    for name, item, held in iter_indented(inner.item, _is_of_node if key == "nodes" else _is_of_input):
+        found.append((name, item))
+        if held:
+            message = f"{what} {name!r} is empty, and {held[0]!r} stands as far left"
+            hint = f"indent {', '.join(held)}, which belong to {name!r}" if held[1:] else "indent it"
+            top.report.error(CODE_TYPE, inner.place_of(held[0]), message, hint)
+    return found
+
+
+def _is_of_node(key: str, item: Item) -> bool:
+    """Say whether a key that stands among nodes is one of a node, and not a node's id."""
+    is_node = isinstance(item.value, dict) and not _KINDS.keys().isdisjoint(item.value)
+    return not is_node and any(key in keys for keys in _KINDS.values())
+
+
+def _is_of_input(key: str, item: Item) -> bool:
+    return key in _INPUT_KEYS and not isinstance(item.value, dict)
 
 
 def _read_input(item: Item, report: Report) -> InputSpec:
     members = Members(item, "an input", report)
     if not isinstance(item.value, dict):
         wrong_type(report, item, "the input", "a mapping", "write {type: string}")
-    members.check_keys(("type", "required", "default", "description"))
+    members.check_keys(_INPUT_KEYS)
     kind = members.choice("type", _TYPES)
     default = members.values.get("default")
     spec = InputSpec(

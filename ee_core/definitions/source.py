@@ -37,6 +37,7 @@ import yaml
 from ee_core.definitions.diagnostics import Report, Text
 from ee_core.definitions.items import Item, Plain
 from ee_core.definitions.misreading import CONDITION, find_fault, has_bare_expression
+from ee_core.definitions.unindented import is_left_empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,6 +213,7 @@ class _Reader:
     def _read_mapping(self, start: int, events: Iterator[yaml.Event], depth: int) -> Item:
         members: dict[str, Item] = {}
         keys: dict[str, Item] = {}
+        empty = ""  # the last key that has no value
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             key = self._read_item(event, events, depth + 1)
             value = self._read_item(next(events), events, depth + 1)
@@ -223,8 +225,11 @@ class _Reader:
             if name in keys:
                 first = keys[name].place
                 message = f"the key {name!r} comes twice; first in line {first.line}"
-                self._report.error("EE-W004", key.place, message, "keep one of the two")
+                is_of_other = empty and keys[empty].start > keys[name].start
+                more = f", or indent it if it belongs to {empty!r}" if is_of_other else ""
+                self._report.error("EE-W004", key.place, message, f"keep one of the two{more}")
                 continue
+            empty = name if is_left_empty(value) else empty
             keys[name], members[name] = key, value
         return Item(self._text, start, _span(event)[1], members, keys=keys)
 

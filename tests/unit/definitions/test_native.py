@@ -363,6 +363,48 @@ def test_the_keys_that_are_proposed_are_those_of_the_nodes_kind(fail_text, node,
     assert found.hint == f"known are {known}"
 
 
+def test_a_nodes_keys_that_stand_as_far_left_as_its_id_are_to_be_indented(fail_text):
+    found = fail_text(nodes("a:\nactivity: noop\nretry: {attempts: 0}\nnext: z\nz:\nend: succeeded"))
+
+    assert [(each.code, each.line) for each in found] == [
+        ("EE-W203", 6),
+        ("EE-W204", 7),  # what is wrong inside is found, too
+        ("EE-W203", 10),
+    ]
+    assert found[0].message == "node 'a' is empty, and 'activity' stands as far left"
+    assert found[0].hint == "indent activity, retry, next, which belong to 'a'"
+    assert found[2].hint == "indent it"
+
+
+def test_a_node_of_the_name_of_a_key_stays_a_node(fail_text):
+    found = fail_text(nodes("a:\njoin: {end: succeeded}"))
+
+    assert [(each.code, each.message) for each in found] == [
+        ("EE-W203", "node 'a' is empty; expected a mapping")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        (HEAD + "inputs:\n  n:\n  type: string\nnodes: {a: {end: succeeded}}\n", 6, "indent it"),
+        (HEAD + "nodes:\nb:\n  end: succeeded\n", 5, "indent it, if it belongs to 'nodes'"),
+        (
+            nodes("a:\n  activity: noop\n  with:\n  output: 1\n  next: z\nz: {end: succeeded}"),
+            8,
+            "belongs to 'with'",
+        ),
+        (nodes("a:\nactivity: noop\nb:\nactivity: noop"), 8, "indent it if it belongs to 'b'"),
+        (nodes("a: {activity: noop, with: , output: 1}"), 5, "known are"),
+        (HEAD + "nodes: {a: , end: succeeded}\n", 4, ""),
+    ],
+)
+def test_what_is_not_indented_is_told_to_be(fail_text, text, line, hint):
+    found = fail_text(text)
+
+    assert [each.hint for each in found if each.line == line and hint in each.hint]
+
+
 GRAPH_FAULTS = {
     "dangling pointer": ("a: {activity: noop, next: [z, y]}\nz: {end: succeeded}", "EE-W105", 5, 33),
     "dangling error pointer": ("a: {activity: noop, next: z, on_error: q}\nz: {end: succeeded}", "EE-W105", 5, 42),
