@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from ee_core.cli.files import WorkflowFile
     from ee_core.client import Client
     from ee_core.config import Settings
-    from ee_core.engine import Engine
+    from ee_core.engine import Engine, Parts
+    from ee_core.messages.jobs import ExecuteJob
+    from ee_core.model.ids import JobId
 
 
 @click.command()
@@ -56,7 +58,7 @@ def run(context: click.Context, /, file: str, **options: Any) -> int:
     """Run a workflow FILE here and watch it.
 
     Engine and bots live in this process. Without --journal nothing is kept. With it, a job that was interrupted goes
-    on when the same command is given again.
+    on when the same command is given again; another command for it is refused, with exit code 10.
     """
     settings = read_settings(context, _flags(options))
     # incidents are lines of this command's own
@@ -116,33 +118,50 @@ async def _run(settings: Settings, file: str, options: dict[str, Any]) -> int:
         loaded = load_file(file, options["bindings"], parts.registry, served=served)
         for diagnostic in loaded.definition.diagnostics:
             say(diagnostic.render())
+        command = _to_command(loaded, options)
+        standing = await _find_standing(parts, loaded, command) if journal else None
         engine = await stack.enter_async_context(open_engine(parts))
         names = await stack.enter_async_context(
             local_bots(parts, options["bots"], files=options["bot_files"], folder=folder)
         )
         kept = f"kept in {journal}" if journal else "nothing is kept"
         say(f"engine here, {options['broker']} broker, {len(names)} bots, {kept}")
+        await _say_resumed(engine, standing)
         client = Client(parts.broker, parts.subjects, env=parts.env)
-        job = await _resume_or_start(engine, client, loaded, options)
+        job = standing or await _start(client, command)
         return await engine.until_stopped(_watch(client, job, options, settings.namespace))
 
 
-async def _resume_or_start(
-    engine: Engine, client: Client, loaded: WorkflowFile, options: dict[str, Any]
-) -> str:
+def _to_command(loaded: WorkflowFile, options: dict[str, Any]) -> ExecuteJob:
     from ee_core.cli.files import parse_inputs
     from ee_core.messages.jobs import ExecuteJob
 
-    if engine.adopted:
-        for job in engine.adopted:
-            found = await engine.jobs.find_job(job)
-            where = ", ".join(found.live) if found is not None else ""
-            say(f"resumed: job {job} at {where}; no new job is started")
-        return engine.adopted[-1]
     inputs = parse_inputs(options["pairs"], options["input_file"], loaded.definition.workflow)
-    reply = await client.execute(
-        ExecuteJob(id=options["job_id"], workflow=loaded.content, bindings=loaded.bindings, inputs=inputs)
-    )
+    return ExecuteJob(id=options["job_id"], workflow=loaded.content, bindings=loaded.bindings, inputs=inputs)
+
+
+async def _find_standing(parts: Parts, loaded: WorkflowFile, command: ExecuteJob) -> JobId | None:
+    from ee_core.cli.standing import find_standing
+    from ee_core.cli.taken import Content
+
+    # an engine knows nothing of the functions in the files of --bot, which have a part in the hash
+    asked = Content.of(command, loaded.load_anew(parts.registry))
+    return await find_standing(parts.journal, asked, command.id)
+
+
+async def _say_resumed(engine: Engine, standing: JobId | None) -> None:
+    for job in engine.adopted:
+        found = await engine.jobs.find_job(job)
+        where = ", ".join(found.live) if found is not None else ""
+        say(f"resumed: job {job} at {where}" + ("; no new job is started" if job == standing else ""))
+    if standing in engine.jobs.parked:
+        raise engine.jobs.parked[standing]
+    if standing is not None and standing not in engine.adopted:
+        say(f"job {standing} is over; no new job is started")
+
+
+async def _start(client: Client, command: ExecuteJob) -> str:
+    reply = await client.execute(command)
     say(f"job {reply.job}")
     return str(reply.job)
 
