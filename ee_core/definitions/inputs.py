@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -44,7 +45,7 @@ def check_inputs(workflow: Workflow, given: Mapping[str, Any]) -> dict[str, Any]
     faults = [*_find_missing(workflow, given), *_find_unknown(workflow, given)]
     for name, spec in workflow.inputs.items():
         if name in given and (fault := find_fault(spec, given[name])):
-            faults.append(f"input {name!r} is {fault}")
+            faults.append(f"input {name!r} is {fault}{_as_text(name, spec, given[name])}")
     known = {name: given.get(name, spec.default) for name, spec in workflow.inputs.items()}
     inputs = {
         name: known[name] for name, spec in workflow.inputs.items() if name in given or not spec.required
@@ -63,6 +64,16 @@ def find_fault(spec: InputSpec, value: object) -> str:
     if _MATCHES[spec.type](value):
         return ""
     return f"{value!r:.60}; expected {spec.type}"
+
+
+def _as_text(name: str, spec: InputSpec, value: object) -> str:
+    """Say how a text is written that a command line has taken for a number; "" for what is none."""
+    if spec.type != "string" or not isinstance(value, int | float):
+        return ""
+    text = json.dumps(json.dumps(value))
+    return (
+        f", as in -i '{name}={text}' of `job submit`, or {{{json.dumps(name)}: {text}}} in a file of inputs"
+    )
 
 
 def _find_missing(workflow: Workflow, given: Mapping[str, Any]) -> list[str]:

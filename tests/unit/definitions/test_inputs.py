@@ -46,7 +46,9 @@ def test_they_stand_in_the_order_of_their_declaration():
     ("given", "words"),
     [
         ({}, ["input 'id' is missing", "expected string"]),
-        ({"id": 5}, ["input 'id' is 5", "expected string"]),
+        ({"id": 5}, ["input 'id' is 5; expected string, as in -i 'id=\"5\"' of", '{"id": "5"} in a file']),
+        ({"id": True}, ["input 'id' is True; expected string, as in -i 'id=\"true\"' of"]),
+        ({"id": []}, ["input 'id' is []; expected string"]),
         ({"id": None}, ["input 'id' is None", "expected string"]),
         ({"id": "a", "limit": None}, ["input 'limit' is None", "expected integer"]),
         ({"id": "a", "limit": True}, ["input 'limit' is True", "expected integer"]),
