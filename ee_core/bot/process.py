@@ -18,6 +18,7 @@ from ee_core.bot.lifetime import HostSettings, first_of
 from ee_core.bot.profile import Profile
 from ee_core.bot.secrets import remembering
 from ee_core.bot.worker import WorkerHost
+from ee_core.errors import LedgerError
 from ee_core.messages.subjects import check_token
 
 if TYPE_CHECKING:
@@ -96,7 +97,13 @@ async def serve(
 
 
 def _open_ledger(folder: Path, bot: str, env: Env) -> Ledger:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(
+            f"the folder {folder} for the ledger of bot {bot!r} cannot be made: {error.strerror or error};"
+            " name one that this user may write, as --ledgers"
+        ) from error
     return open_ledger(folder / f"{bot}.ledger", bot=bot, env=env)
 
 

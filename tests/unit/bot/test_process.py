@@ -17,6 +17,7 @@ from ee_core.bot.lifetime import HostSettings
 from ee_core.bot.process import serve
 from ee_core.bot.secrets import Secrets
 from ee_core.contracts.broker import Channel, ChannelKind
+from ee_core.errors import LedgerError
 from ee_core.local.broker import MemoryBroker
 from ee_core.local.env import SystemEnv
 from ee_core.messages.activity import ActivityRequest, ActivityResponse
@@ -298,3 +299,17 @@ async def test_both_the_bot_and_its_worker_get_the_values_of_secrets(tmp_path):
 
     assert seen == ["canary-of-the-process"] * 2
     assert outputs == ["[secret:KEY]"] * 2
+
+
+async def test_a_folder_for_ledgers_that_cannot_be_made_is_told_with_the_cure(tmp_path):
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    bot, env = Bot("pc-7"), SystemEnv()
+
+    with pytest.raises(LedgerError, match="file/ledgers .* cannot be made: Not a directory; .* --ledgers"):
+        await serve(
+            bot.profile(),
+            broker=MemoryBroker(env),
+            subjects=Subjects(),
+            env=env,
+            folder=tmp_path / "file" / "ledgers",
+        )
