@@ -305,7 +305,7 @@ async def test_a_folder_for_ledgers_that_cannot_be_made_is_told_with_the_cure(tm
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
     bot, env = Bot("pc-7"), SystemEnv()
 
-    with pytest.raises(LedgerError, match="file/ledgers .* cannot be made: Not a directory; .* --ledgers"):
+    with pytest.raises(LedgerError, match=r"file/ledgers .* cannot be made: Not a directory; .* --ledgers"):
         await serve(
             bot.profile(),
             broker=MemoryBroker(env),
