@@ -128,7 +128,13 @@ def find_excess(value: Any, schema: Mapping[str, Any]) -> Iterator[tuple[str, st
         if most in schema and len(value) > schema[most]:
             yield f"has {len(value)} {unit}", f"at most {schema[most]}"
     if isinstance(value, str) and "pattern" in schema and not matches(schema["pattern"], value):
-        yield f"is {shown(value)}", f"{PATTERN} {schema['pattern']}"
+        yield f"is {shown(value)}", _like(schema)
+
+
+def _like(schema: Mapping[str, Any]) -> str:
+    """Return the words for text of a pattern: its examples say more, where there are some."""
+    examples = [each for each in schema.get("examples", ()) if isinstance(each, str)]
+    return f"text as {' or '.join(examples[:2])}" if examples else f"{PATTERN} {schema['pattern']}"
 
 
 def _is_multiple(value: float, step: float) -> bool:

@@ -55,8 +55,18 @@ class DelayActivity:
     input_schema: ClassVar[Mapping[str, Any] | None] = {
         "type": "object",
         "properties": {
-            "seconds": {"type": "number", "minimum": 0, "description": "How long."},
-            "for": {"type": "string", "description": "How long, as 1m30s; units ms, s, m, h, d."},
+            "seconds": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": int(MAX_DELAY_S),
+                "description": "How long.",
+            },
+            "for": {
+                "type": "string",
+                "pattern": r"^ *([0-9][0-9 ]*(\.[ 0-9]*[0-9] *)?(m *s|[smhd]) *)+$",
+                "examples": ["1m30s", "500ms"],
+                "description": "How long, as 1m30s; units ms, s, m, h, d.",
+            },
         },
         "additionalProperties": False,
         "minProperties": 1,

@@ -74,6 +74,18 @@ WRONG = [
         ["EE-W413 8:21 -1: 'seconds' in the input of 'delay' is -1; expected at least 0 ()"],
     ),
     (
+        "delay\n    with: {for: 3 minutes}",
+        [
+            "EE-W413 8:17 3 minutes: 'for' in the input of 'delay' is '3 minutes'; expected text as 1m30s or 500ms ()"
+        ],
+    ),
+    (
+        "delay\n    with: {seconds: 99999999}",
+        [
+            "EE-W413 8:21 99999999: 'seconds' in the input of 'delay' is 99999999; expected at most 31622400 ()"
+        ],
+    ),
+    (
         "http\n    with: {method: GTE, url: 'http://x'}",
         [
             "EE-W413 8:20 GTE: 'method' in the input of 'http' is 'GTE'; expected 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT',"
@@ -101,6 +113,8 @@ RIGHT = [
     "log\n    with: {text: 5, level: '${inputs.n}'}",
     "log\n    with: '${inputs.n}'",
     "delay\n    with: {seconds: '${inputs.n}'}",
+    "delay\n    with: {for: 1d 2h}",
+    "delay\n    with: {for: '${inputs.n} minutes'}",
     "http\n    with: {method: get, url: 'http://x/${inputs.n}', json: null}",
     "http\n    with: {method: POST, url: 'http://x', text: null, timeout_s: 2.5}",
     "http\n    with: {url: 'http://x', headers: '${inputs.n}'}",

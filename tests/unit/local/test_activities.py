@@ -6,11 +6,14 @@ import asyncio
 import logging
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ee_core.bot.context import Context
 from ee_core.contracts.activity import ActivityTraits, ActivityType
+from ee_core.definitions.fitting import find_misfits
 from ee_core.errors import PermanentActivityError
-from ee_core.local.activities import MAX_DELAY_S, ee_open_activity
+from ee_core.local.activities import MAX_DELAY_S, DelayActivity, ee_open_activity, read_duration_s
 from ee_core.simulation.pytest import virtual_time
 
 
@@ -57,6 +60,20 @@ async def test_delay_takes_as_long_as_it_says(value: object, duration_s: float) 
 
     assert await ee_open_activity("delay").run(context(), value) == {"seconds": duration_s}
     assert loop.time() - before == pytest.approx(duration_s)
+
+
+@given(st.text("059. smhdx", max_size=12))
+@example("1d 2h")
+@example("1 . 5 m s")
+@example("999d")
+def test_a_delay_is_refused_before_the_job_where_it_would_be_refused_in_it(text: str) -> None:
+    try:
+        read_duration_s({"for": text})
+        is_taken = True
+    except PermanentActivityError as error:
+        is_taken = "lasts 0 to" in str(error)  # how much it is, no pattern says
+
+    assert (find_misfits({"for": text}, DelayActivity.input_schema) == []) is is_taken
 
 
 @pytest.mark.parametrize(
