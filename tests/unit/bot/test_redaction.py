@@ -19,6 +19,7 @@ VALUES = [
     "line one of it\nline two of it",
     " in spaces-4711 ",
     "hunter2",
+    "tabs\tend\nline",
 ]
 
 
