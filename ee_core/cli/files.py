@@ -64,8 +64,12 @@ def read_file(path: str) -> bytes:
 
 
 def is_file_name(word: str) -> bool:
-    """Say whether a word that may be a file or a name of something else is a file's, there or not."""
-    return word == "-" or "/" in word or os.sep in word or word.endswith(_SUFFIXES) or Path(word).is_file()
+    """Say whether a word that may be a file or a name of something else is a file's, there or not.
+
+    Of words with blanks a slash says nothing: workflows of the export form have names like `Invoices / SAP`.
+    """
+    is_path = ("/" in word or os.sep in word) and " " not in word
+    return word == "-" or is_path or word.endswith(_SUFFIXES) or Path(word).is_file()
 
 
 def write_file(path: str, content: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ee_core.cli.exits import Exit
-from ee_core.cli.files import write_file
+from ee_core.cli.files import is_file_name, write_file
 from ee_core.cli.main import run_command
 from ee_core.definitions.source import read
 from ee_core.errors import InputError
@@ -244,3 +244,11 @@ def test_a_member_that_a_given_bots_function_does_not_give_is_told(file, capsys)
         in said
     )
     assert "did you mean 'bytes'?" in said
+
+
+def test_a_name_with_blanks_and_a_slash_is_no_file_until_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert is_file_name("flows/post")
+    assert not is_file_name("Invoices / SAP")
+    assert is_file_name("my flows/post.json")
