@@ -1,4 +1,4 @@
-"""Where the address of a server comes from at which nobody answers, and whether an `eectl up` runs here at another one."""
+"""Where address and namespace come from at which nobody answers, and whether an `eectl up` runs here at another one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ _KEY: Final = "broker.servers"
 
 
 def trace_address(message: str, hint: str, shared: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what is said of a broker or an engine that does not answer, with what is known of the address.
+    """Return what is said of a broker or an engine that does not answer, with what is known of address and namespace.
 
     Args:
         message: What happened.
         hint: What to do.
         shared: What the command line says, as the commands have it in common.
     """
-    setting = _find(shared)
+    known = _read(shared)
+    message, hint = _trace_namespace(message, hint, known.get("namespace"), shared)
+    setting = known.get(_KEY)
     if setting is None:
         return message, hint
     given = setting.value if isinstance(setting.value, list) else str(setting.value).split(",")
@@ -45,8 +47,27 @@ def trace_address(message: str, hint: str, shared: Mapping[str, Any]) -> tuple[s
     return message, f"{running}: say --server {here}, or take the address out of {origin}"
 
 
-def _find(shared: Mapping[str, Any]) -> Effective | None:
-    """Return the address that holds; None when nothing sets one, or the settings are wrong."""
+def _trace_namespace(
+    message: str, hint: str, setting: Effective | None, shared: Mapping[str, Any]
+) -> tuple[str, str]:
+    """Add where the namespace comes from in which nobody answers; who gave it by a flag knows."""
+    if (
+        setting is None
+        or setting.origin.startswith("flag ")
+        or f"in namespace {setting.value!r}" not in message
+    ):
+        return message, hint
+    from ee_core.config import find_choice
+
+    message = f"{message} (this namespace comes from {setting.origin})"
+    choice = find_choice(shared.get("context"))
+    if choice is None or not choice.is_noted or not setting.origin.endswith(f": context {choice.name!r}"):
+        return message, hint
+    return message, f"{hint}; `eectl context use` noted {choice.name!r}, and `eectl context unset` forgets it"
+
+
+def _read(shared: Mapping[str, Any]) -> dict[str, Effective]:
+    """Return the settings that hold, by key; empty when they are wrong."""
     from ee_core.config import list_effective
 
     file = shared.get("config")
@@ -58,8 +79,8 @@ def _find(shared: Mapping[str, Any]) -> Effective | None:
             nearby=find_nearby(),
         )
     except ConfigError:
-        return None
-    return next((each for each in known if each.key == _KEY), None)
+        return {}
+    return {each.key: each for each in known}
 
 
 def _find_here() -> str | None:

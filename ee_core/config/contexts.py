@@ -47,6 +47,11 @@ class Choice(NamedTuple):
     name: str
     by: str  # the flag's or variable's name, or the path of the note
 
+    @property
+    def is_noted(self) -> bool:
+        """Whether `eectl context use` chose it, some time ago."""
+        return self.by not in {"--context", CONTEXT_VARIABLE}
+
 
 def find_user_folder(environ: Mapping[str, str] | None = None) -> Path | None:
     """Return the folder of a user's own configuration, whether it is there or not; None when there is no home."""

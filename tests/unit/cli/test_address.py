@@ -1,5 +1,6 @@
 """Where nobody answers: the error says who named the address, and what runs in this folder."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,38 @@ def test_the_doctor_says_it_too(capsys, tmp_path):
     out = capsys.readouterr().out
     assert "(this address comes from ee.toml:2:1)" in out
     assert f"`eectl up` of .ee runs at {HERE}" in out
+
+
+SILENCE = "no engine answered within 10 s in namespace 'lab'"
+
+
+@pytest.fixture
+def _context(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("EE_CONTEXT", raising=False)
+    monkeypatch.delenv("EE_NAMESPACE", raising=False)
+    (tmp_path / "ee.toml").write_text("[contexts.lab]\nnamespace = 'lab'\n")
+
+
+@pytest.mark.usefixtures("_context")
+@pytest.mark.skipif(os.name == "nt", reason="the folder of the note is told by other variables there")
+def test_a_namespace_of_a_noted_context_is_said_to_be_its_and_how_the_note_is_forgotten():
+    run_command(["context", "use", "lab"])
+
+    assert trace_address(SILENCE, "start one", {}) == (
+        f"{SILENCE} (this namespace comes from ee.toml:2:1: context 'lab')",
+        "start one; `eectl context use` noted 'lab', and `eectl context unset` forgets it",
+    )
+
+
+@pytest.mark.usefixtures("_context")
+def test_a_namespace_of_a_context_that_was_named_is_said_to_be_its():
+    assert trace_address(SILENCE, "start one", {"context": "lab"}) == (
+        f"{SILENCE} (this namespace comes from ee.toml:2:1: context 'lab')",
+        "start one",
+    )
+
+
+@pytest.mark.usefixtures("_context")
+def test_a_namespace_of_the_command_line_needs_no_word():
+    assert trace_address(SILENCE, "start one", {"flags": {"namespace": "lab"}}) == (SILENCE, "start one")
