@@ -15,6 +15,7 @@ from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.place import DATA, JOURNAL, ensure_folder
 from ee_core.cli.session import connected, read_settings, server_flags, server_options
+from ee_core.cli.site import keep_off
 from ee_core.errors import EngineError
 
 if TYPE_CHECKING:
@@ -59,11 +60,16 @@ def run_engine(
     namespace: str | None,
     despite_poison: bool,
 ) -> int:
-    """Run an engine until SIGTERM or Ctrl-C; open jobs go on at the next start."""
+    """Run an engine until SIGTERM or Ctrl-C; open jobs go on at the next start.
+
+    An engine that has the journal so far loses it, and ends with exit code 10; that of an `eectl up` keeps it, and this
+    command ends so.
+    """
     flags = server_flags(broker, server, namespace) | {"catalogue.folder": workflows, "journal.path": journal}
     settings = with_journal_path(context, flags)
     if settings.journal.settings.get("path") == str(DATA / JOURNAL):
         ensure_folder(DATA)
+    keep_off(settings)
     return run_async(_run(settings, despite_poison=despite_poison))
 
 

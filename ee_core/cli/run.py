@@ -16,6 +16,7 @@ from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
 from ee_core.cli.session import bot_options, read_settings, workflow_options
+from ee_core.cli.site import keep_off
 from ee_core.cli.watch_options import watch_options
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def run(context: click.Context, /, file: str, **options: Any) -> int:
     on when the same command is given again; another command for it is refused, with exit code 10.
     """
     settings = read_settings(context, _flags(options))
+    keep_off(settings)
     # incidents are lines of this command's own
     logging.getLogger("ee_core.local.counts").setLevel(logging.ERROR)
     try:

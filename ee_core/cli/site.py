@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ee_core.cli.place import DATA
+from ee_core.cli.place import DATA, JOURNAL
 from ee_core.config import Nearby
-from ee_core.errors import ConfigError
+from ee_core.errors import ConfigError, ConflictError
 from ee_core.local.holding import hold, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from ee_core.config import Settings
 
 _NOTE: Final = "up.json"
 _HOLD: Final = "up.lock"  # held by the process as long as it lives: a note alone may be of a dead one
@@ -38,7 +41,8 @@ def held(folder: Path) -> Iterator[None]:
     """Have the folder for this process alone, and leave no note behind.
 
     Raises:
-        ConfigError: Another one has it.
+        ConflictError: Another one has it.
+        ConfigError: The folder takes no file.
     """
     try:
         holding = hold(folder / _HOLD, within_s=_PATIENCE_S)
@@ -47,7 +51,7 @@ def held(folder: Path) -> Iterator[None]:
             f"{folder / _HOLD} cannot be locked: {error}; use another folder with --data"
         ) from error
     if holding is None:
-        raise ConfigError(
+        raise ConflictError(
             f"`eectl up` runs on {folder} already; `eectl down` ends it, and --data names another folder"
         )
     with closing(holding):
@@ -88,3 +92,21 @@ def find_nearby() -> Nearby | None:
 def is_up(folder: Path) -> bool:
     """Say whether a process has the folder, come up or not."""
     return is_held(folder / _HOLD)
+
+
+def keep_off(settings: Settings) -> None:
+    """Make sure that the journal is not that of an `eectl up`: its engine would lose it, and take server and bots along.
+
+    Raises:
+        ConflictError: It is.
+    """
+    path = Path(str(settings.journal.settings.get("path", "")))
+    if settings.journal.name != "sqlite" or path.name != JOURNAL or not is_up(path.parent):
+        return
+    site = find_site(path.parent)
+    process = f" (process {site.pid})" if site is not None else ""
+    of = "" if path.parent == DATA else f" --data {shlex.quote(str(path.parent))}"
+    raise ConflictError(
+        f"`eectl up`{process} runs an engine on journal {str(path)!r};"
+        f" give your commands to that one, or end it first by `eectl down{of}`"
+    )
