@@ -22,7 +22,7 @@ from ee_core.config.layers import (
     read_nearby,
     read_variables,
 )
-from ee_core.config.schema import BY_NAME, MIXED, PREFIX, Settings, list_settings, model_of
+from ee_core.config.schema import BY_NAME, IN_WORDS, MIXED, PREFIX, Settings, list_settings, model_of
 from ee_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ def _explain(item: ErrorDetails, found: Layer) -> ConfigError:
     if is_unknown:
         text = f"{where}: {_describe_unknown(key, item['input'])}"
     else:
-        text = f"{where}: {_describe_unfit(dotted, item)}"
+        named = "" if where == f"flag for {dotted}" else f"{dotted}: "
+        text = f"{where}: {_describe_unfit(dotted, item, named)}"
     if origin is None or place is None:
         return ConfigError(text)
     return ConfigError(text, file=origin.file, line=place.line, column=place.column)
@@ -227,12 +228,19 @@ def _nearest_key(key: Key) -> str:
     return f"; known are {', '.join(near.values())}{more}" if near else nearest(".".join(key), known)
 
 
-def _describe_unfit(key: str, item: ErrorDetails) -> str:
+def _describe_unfit(key: str, item: ErrorDetails, named: str) -> str:
+    """Say what is wrong with a value.
+
+    Args:
+        named: The key, as it stands before what is said of its value; empty where it was said.
+    """
     if item["type"] in {"model_type", "model_attributes_type", "dict_type"}:
         return f"{key} is a section, got {item['input']!r}; write [{key}], and its keys below it"
+    if item["type"] == "string_pattern_mismatch":
+        return f"{named}{item['input']!r} does not fit; use {IN_WORDS[item['ctx']['pattern']]}"
     default = next((doc.default for doc in list_settings() if doc.key == key), "")
     cure = f"; write it as in {key.rpartition('.')[2]} = {default}" if default not in {"", '""'} else ""
-    return f"{key}: {item['msg'][:1].lower()}{item['msg'][1:]}, got {item['input']!r}{cure}"
+    return f"{named}{item['msg'][:1].lower()}{item['msg'][1:]}, got {item['input']!r}{cure}"
 
 
 def _together(faults: list[ConfigError]) -> ConfigError:

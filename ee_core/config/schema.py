@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 PREFIX: Final = "EE_"
 SECRET_PREFIX: Final = "EE_SECRET_"  # noqa: S105 - what variables begin with that hold secrets, and are no settings
 
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_NAME_OR_NONE: Final = rf"^$|{_NAME}"
+_NAMESPACE: Final = r"^$|^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
+_OF_NAMES: Final = "up to 64 letters, digits, '.', '-' and '_', first a letter or digit"
+IN_WORDS: Final = {  # what to write, by the pattern that a value does not fit
+    _NAME: _OF_NAMES,
+    _NAME_OR_NONE: _OF_NAMES,
+    _NAMESPACE: "letters, digits, '-' and '_', with dots between words",
+}
+
+_Name = Annotated[str, Field(pattern=_NAME)]
 
 
 class _Section(BaseModel):
@@ -49,8 +59,9 @@ class BrokerSettings(DriverSettings):
 class LockSettings(DriverSettings):
     """The bot-lock provider."""
 
-    name: _Name | Literal[""] = Field(
+    name: str = Field(
         default="",
+        pattern=_NAME_OR_NONE,
         description="Bot-lock provider: an installed plugin of `ee.locks`; empty: the one of the broker's name.",
     )
 
@@ -160,7 +171,7 @@ class Settings(_Section):
 
     namespace: str = Field(
         default="",
-        pattern=r"^$|^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
+        pattern=_NAMESPACE,
         max_length=64,
         description="Put before every subject, with a dot; keeps several installations on one broker apart.",
     )

@@ -143,7 +143,13 @@ def test_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch)
             "[engine]\nmax_open_jobs = 0",
             "engine.max_open_jobs: input should be greater than or equal to 1, got 0",
         ),
-        ("namespace = 'a b'", "namespace: string should match pattern"),
+        (
+            "namespace = 'a b'",
+            "namespace: 'a b' does not fit; use letters, digits, '-' and '_', with dots between words",
+        ),
+        ("[broker]\nname = 'a b'", "broker.name: 'a b' does not fit; use up to 64 letters, digits, "),
+        ("[lock]\nname = 'a b'", "ee.toml:2:8: lock.name: 'a b' does not fit; use up to 64 letters, "),
+        ("[secrets]\nproviders = ['a b']", "secrets.providers.0: 'a b' does not fit; use up to 64 letters, "),
         ("broker = 'nats'", "broker is a section, got 'nats'; write [broker], and its keys below it"),
         ("a = = 1", "ee.toml:1:5: this is no TOML: invalid value; a line is [section] or key = value"),
         (
@@ -206,6 +212,13 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         load_settings(file=path, environ={})
 
     assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_wrong_flag_is_named_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"namespace": "a..b"}, environ={})
+
+    assert str(caught.value).startswith("flag for namespace: 'a..b' does not fit; use letters, ")
 
 
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
