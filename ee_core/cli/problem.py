@@ -24,6 +24,8 @@ _TWO_PARTS: Final = re.compile(
 
 _MENU: Final = re.compile(r"\. Choose from:\n\t(?P<words>.*)", re.DOTALL)  # one word a line
 
+_NO_NUMBER: Final = re.compile(r" is not (?:a valid (?P<kind>integer|float)(?: range)?|in the range .*)$")
+
 _GROUPS: Final = ("job", "workflow", "bot", "engine", "plugin")  # whose commands are asked for without them
 
 
@@ -75,7 +77,8 @@ def of_usage(error: click.ClickException) -> Problem:
     hint = re.sub(r"^\(?Did (you mean.*\?)\)?$", r"did \1", hint)  # as everywhere else
     context = getattr(error, "ctx", None)
     if not hint and isinstance(error, click.BadParameter):
-        hint = _find_choice(error)
+        message = _NO_NUMBER.sub(_to_words, message)
+        hint = _find_choice(error) or _find_bounds(error)
     if context is not None and not hint:
         hint = _find_group(context, message)
     if context is not None and not hint:
@@ -95,6 +98,23 @@ def _find_choice(error: click.BadParameter) -> str:
         return ""
     near = difflib.get_close_matches(wrong[1].lower(), map(str, kind.choices), n=1)
     return f"did you mean {near[0]!r}?" if near else ""
+
+
+def _to_words(said: re.Match[str]) -> str:
+    return {"integer": " is no whole number", "float": " is no number"}.get(said["kind"], " is out of range")
+
+
+def _find_bounds(error: click.BadParameter) -> str:
+    """Say what a number of an option may be."""
+    kind = getattr(error.param, "type", None)
+    if not isinstance(kind, click.IntRange | click.FloatRange) or kind.min is None:
+        return ""
+    number = "a whole number" if isinstance(kind, click.IntRange) else "a number"
+    return (
+        f"use {number}, {kind.min} or more"
+        if kind.max is None
+        else f"use {number} from {kind.min} to {kind.max}"
+    )
 
 
 def _find_group(context: click.Context, message: str) -> str:

@@ -1,6 +1,8 @@
-"""What a program that asked for JSON is told about a fault."""
+"""What is said about a fault, to people and to a program that asked for JSON."""
 
 import json
+
+import pytest
 
 from ee_core.cli.exits import Exit
 from ee_core.cli.main import run_command
@@ -29,3 +31,29 @@ def test_a_setting_that_a_plugin_refused_has_its_place(tmp_path, capsys):
     assert code == Exit.INVALID_INPUT
     assert said["place"] == {"file": str(file), "line": 2, "column": 1}
     assert said["hint"] == "did you mean 'servers'?"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "job list --limit many",
+            "invalid value for '--limit': 'many' is no whole number\nhint: use a whole number from 1 to 1000\n",
+        ),
+        (
+            "job list --limit 0",
+            "invalid value for '--limit': 0 is out of range\nhint: use a whole number from 1 to 1000\n",
+        ),
+        (
+            "workflow rehearse f --time soon",
+            "invalid value for '--time': 'soon' is no number\nhint: use a number, 0 or more\n",
+        ),
+        (
+            "workflow rehearse f --limit 0",
+            "invalid value for '--limit': 0 is out of range\nhint: use a whole number, 1 or more\n",
+        ),
+    ],
+)
+def test_what_a_number_may_be_is_said_in_words(line, said, capsys):
+    assert run_command(line.split()) == Exit.USAGE
+    assert capsys.readouterr().err == f"error: {said}"
