@@ -79,6 +79,8 @@ def of_usage(error: click.ClickException) -> Problem:
     if not hint and isinstance(error, click.BadParameter):
         message = _NO_NUMBER.sub(_to_words, message)
         hint = _find_choice(error) or _find_bounds(error)
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        hint = _find_option(error.option_name, context) or hint
     if context is not None and not hint:
         hint = _find_group(context, message)
     if context is not None and not hint:
@@ -115,6 +117,29 @@ def _find_bounds(error: click.BadParameter) -> str:
         if kind.max is None
         else f"use {number} from {kind.min} to {kind.max}"
     )
+
+
+def _find_option(name: str, context: click.Context) -> str:
+    """Say that an option stands before the command, or is written with the other case."""
+    root = context.find_root()
+    above = {} if context is root else _list_options(root)
+    for each in (name, name.swapcase()) if len(name) == 2 else (name,):
+        if each in above:
+            command = context.command_path.removeprefix(root.command_path)
+            return f"{each} goes before the command, as in `{root.command_path} {each}{above[each]}{command}`"
+        if each in _list_options(context):
+            return f"did you mean {each!r}?"
+    return ""
+
+
+def _list_options(context: click.Context) -> dict[str, str]:
+    """Return the names of a command's options, each with what stands for its value."""
+    found = [each for each in context.command.get_params(context) if isinstance(each, click.Option)]
+    return {
+        name: "" if each.is_flag or each.count else f" {each.make_metavar(context)}"
+        for each in found
+        for name in each.opts
+    }
 
 
 def _find_group(context: click.Context, message: str) -> str:

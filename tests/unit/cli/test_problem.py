@@ -57,3 +57,24 @@ def test_a_setting_that_a_plugin_refused_has_its_place(tmp_path, capsys):
 def test_what_a_number_may_be_is_said_in_words(line, said, capsys):
     assert run_command(line.split()) == Exit.USAGE
     assert capsys.readouterr().err == f"error: {said}"
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("job list -C ee.toml", "-C goes before the command, as in `eectl -C FILE job list`"),
+        ("job list -c ee.toml", "-C goes before the command, as in `eectl -C FILE job list`"),
+        (
+            "job list --context lab",
+            "--context goes before the command, as in `eectl --context NAME job list`",
+        ),
+        ("job -v list", "-v goes before the command, as in `eectl -v job`"),
+        ("-c ee.toml job list", "did you mean '-C'?"),
+        ("job submit x -L a=b", "did you mean '-l'?"),
+        ("job list --limt 3", "did you mean '--limit'?"),
+        ("job list -z", "see `eectl job list --help`"),
+    ],
+)
+def test_an_option_at_the_wrong_place_or_of_the_wrong_case_is_told_so(line, hint, capsys):
+    assert run_command(line.split()) == Exit.USAGE
+    assert capsys.readouterr().err.endswith(f"\nhint: {hint}\n")
