@@ -11,7 +11,7 @@ from ee_core.cli.again import CommandLine
 from ee_core.cli.ended import say_ended
 from ee_core.cli.exits import Exit
 from ee_core.cli.formats import Output, output_options
-from ee_core.cli.ids import Id
+from ee_core.cli.ids import Id, make_job_id, naming_id
 from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
@@ -72,7 +72,8 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
 
         async with connected(settings) as client:
             async with naming_files(command.workflow), naming_differences(client, command, definition):
-                reply = await client.execute(command)
+                with naming_id(str(command.id)):
+                    reply = await client.execute(command)
             job = str(reply.job)
             output.record({"job": job, "status": reply.status}, lambda: put(job), names=[job])
             if reply.status == "cancelled":  # it waits for nothing, so there is nothing to watch
@@ -434,7 +435,7 @@ def _to_command(
     from ee_core.registry import Registry
 
     common: dict[str, Any] = {
-        "id": options["job_id"],
+        "id": options["job_id"] or make_job_id(SystemEnv()),
         "owner": options["owner"],
         "labels": _pairs(options["labels"], "label"),
         "priority": options["priority"],
