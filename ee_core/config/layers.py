@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -106,7 +107,9 @@ class Document:
 
 def _suggest(path: Path) -> str:
     """Say what to do about a file of settings that is not there."""
-    near = [each.name for each in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    near: list[str] = []
+    with suppress(OSError):  # a folder that may not be searched gives no hint, and hides no error
+        near = [each.name for each in path.parent.glob("*.toml")] if path.parent.is_dir() else []
     close = difflib.get_close_matches(path.name, near, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
@@ -129,7 +132,7 @@ def read_document(path: Path | None) -> Document:
         raise ConfigError(f"{path} is not UTF-8, at byte {error.start}; save it as UTF-8") from error
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a TOMLDecodeError, but for a number of thousands of digits
         fault = explain(text, error)
         where = f"{path}:{fault.line}:{fault.column}"
         raise ConfigError(

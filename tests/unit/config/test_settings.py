@@ -152,6 +152,7 @@ def test_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch)
         ("[secrets]\nproviders = ['a b']", "secrets.providers.0: 'a b' does not fit; use up to 64 letters, "),
         ("broker = 'nats'", "broker is a section, got 'nats'; write [broker], and its keys below it"),
         ("a = = 1", "ee.toml:1:5: this is no TOML: invalid value; a line is [section] or key = value"),
+        ("a = " + "9" * 5000, "ee.toml:1:5005: this is no TOML: exceeds the limit (4300 digits)"),
         (
             "[secrets]\nflie = 'x'",
             "ee.toml:2:1: unknown key 'secrets.flie'; known are secrets.providers, secrets.allow",
@@ -169,6 +170,18 @@ def test_a_wrong_file_is_named_with_the_key(tmp_path: Path, text: str, message: 
 
     assert message in str(caught.value)
     assert str(caught.value).startswith(str(path))
+
+
+def test_a_file_in_a_folder_that_may_not_be_searched_is_told_as_any_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(tmp_path), "is_dir", refuse)
+
+    with pytest.raises(ConfigError, match=r"none\.toml cannot be read: .*; name one that can"):
+        load_settings(file=tmp_path / "none.toml", environ={})
 
 
 @pytest.mark.parametrize(
