@@ -146,7 +146,7 @@ async def _check(path: Path, output: Output) -> int:
     async with SqliteJournal(path, new_store_id="", read_only=True) as journal:
         faults = await journal.find_faults()
         found = await check_journal(journal)
-    _print(found, faults, output)
+    _print(path, found, faults, output)
     if found.damage and found.can_rebuild and any(damage.is_index for damage in found.damage):
         say("the records are whole: `eectl engine check --rebuild` makes the index anew")
     elif faults or not found.can_rebuild:
@@ -168,7 +168,7 @@ async def _rebuild(path: Path, output: Output) -> int:
         head = await journal.open_partition(0)
         found = await check_journal(journal)
         if not found.can_rebuild:
-            _print(found, [], output)
+            _print(path, found, [], output)
             raise JournalCorruptError(
                 f"journal {str(path)!r} has lost records, and an index of the rest would lose jobs in silence;"
                 " nothing was changed; restore a backup with `eectl engine restore`"
@@ -176,12 +176,12 @@ async def _rebuild(path: Path, output: Output) -> int:
         await journal.rebuild(head, found.summaries)
         again = await check_journal(journal)
         await journal.close_partition(head)
-    _print(found, [], output)
+    _print(path, found, [], output)
     say(f"the index was made anew: {len(found.summaries)} jobs, {again.stubs} stubs of pruned ones")
     return Exit.FOUND_SOMETHING if found.damage else Exit.OK
 
 
-def _print(found: Findings, faults: list[str], output: Output) -> None:
+def _print(path: Path, found: Findings, faults: list[str], output: Output) -> None:
     counts = {name: getattr(found, name) for name in ("commits", "records", "jobs", "open", "stubs")}
     record = counts | {"file": faults, "damage": [_to_json(damage) for damage in found.damage]}
 
@@ -193,6 +193,8 @@ def _print(found: Findings, faults: list[str], output: Output) -> None:
             put(f"damage: {_locate(damage)}{damage.text}")
         if len(found.damage) > _SHOWN:
             put(f"and {len(found.damage) - _SHOWN} more; -o json shows all")
+        if not faults and not found.damage:
+            put(f"{path} is whole: its pages, the chain, the records and the index")
 
     output.record(record, show, names=[damage.job for damage in found.damage if damage.job])
 

@@ -53,11 +53,24 @@ def change(path, statement):
         database.execute(statement)
 
 
-def test_a_whole_journal_has_nothing_to_say(eectl, journal):
+def test_a_whole_journal_is_counted_and_said_to_be_whole(eectl, journal):
     code, out, err = eectl("engine", "check")
 
     assert (code, err) == (Exit.OK, "")
-    assert out.split() == ["commits", "9", "records", "9", "jobs", "3", "open", "0", "stubs", "0"]
+    *counts, verdict = out.splitlines()
+    assert " ".join(counts).split() == [
+        "commits",
+        "9",
+        "records",
+        "9",
+        "jobs",
+        "3",
+        "open",
+        "0",
+        "stubs",
+        "0",
+    ]
+    assert verdict == "j.db is whole: its pages, the chain, the records and the index"
 
 
 def test_a_damaged_index_is_named_left_alone_and_made_anew_when_that_is_said(eectl, journal):
@@ -70,6 +83,7 @@ def test_a_damaged_index_is_named_left_alone_and_made_anew_when_that_is_said(eec
         assert "row of job 'job-1' is damaged" in out
         assert "does not show job 'job-2'" in out
         assert "`eectl engine check --rebuild` makes the index anew" in err
+        assert "is whole" not in out
     code, _, err = eectl("engine", "check", "--rebuild")
     assert (code, "made anew: 3 jobs, 0 stubs" in err) == (Exit.FOUND_SOMETHING, True)
     code, out, _ = eectl("engine", "check", "-o", "json")
