@@ -33,12 +33,14 @@ def find_near_folder(folder: Path) -> str:
     return did_you_mean(folder.name, beside)
 
 
-def ensure_folder(path: Path) -> Path:
-    """Make a folder for data that only its owner may read."""
+def ensure_folder(path: Path, *, cure: str = "name another one") -> Path:
+    """Make a folder for data that only its owner may read.
+
+    Raises:
+        ConfigError: It cannot be made; ends with the cure.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise ConfigError(
-            f"the folder {path} cannot be made: {error.strerror or error}; name another one"
-        ) from error
+        raise ConfigError(f"the folder {path} cannot be made: {error.strerror or error}; {cure}") from error
     return path

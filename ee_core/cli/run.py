@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from ee_core.cli.formats import Output, output_options
 from ee_core.cli.lines import to_answer
 from ee_core.cli.main import run_async
 from ee_core.cli.output import put, say
+from ee_core.cli.place import ensure_folder
 from ee_core.cli.session import bot_options, read_settings, workflow_options
 from ee_core.cli.site import keep_off
 from ee_core.cli.watch_options import watch_options
@@ -111,7 +114,7 @@ async def _run(settings: Settings, file: str, options: dict[str, Any]) -> int:
     journal = options["journal"]
     folder = Path(f"{journal}.bots") if journal else None
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        ensure_folder(folder, cure="keep the job elsewhere, with another --journal")
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(open_parts(settings, SystemEnv()))
         served = {
@@ -197,7 +200,7 @@ async def _watch(client: Client, job: str, options: dict[str, Any], namespace: s
         shown = await client.query(QueryJobs(what="job", job=job))
         output.record(shown, lambda: None, names=[job])
     if exit_code is Exit.INCIDENT:
-        say(_how_to_answer(job, options["journal"]))
+        say(_how_to_answer(job, options["journal"], _to_engine(command, options, namespace)))
     if exit_code is Exit.TIMED_OUT:
         say(
             f"time is up; job {job} did not end"
@@ -215,7 +218,17 @@ def _how_to_go_on(job: str, journal: str | None) -> str:
     )
 
 
-def _how_to_answer(job: str, journal: str | None) -> str:
+def _to_engine(command: CommandLine, options: dict[str, Any], namespace: str) -> str:
+    """Return the command that starts an engine on the journal which others can reach."""
+    words = f"engine run --journal {shlex.quote(str(options['journal']))}"
+    if options["broker"] == "memory":
+        return replace(command, behind=()).to(words)
+    return f"{command.to(words)} --namespace {namespace}"
+
+
+def _how_to_answer(job: str, journal: str | None, engine: str) -> str:
     if journal is None:
         return f"job {job} waits for a person; run with --journal FILE to keep it, or under `eectl up` to answer it"
-    return f"job {job} waits for a person, and is kept in {journal}; start an engine on it to answer: eectl engine run"
+    return (
+        f"job {job} waits for a person, and is kept in {journal}; start an engine on it to answer: {engine}"
+    )

@@ -58,9 +58,9 @@ def kept(tmp_path, monkeypatch, capsys):
     """Run a workflow with a journal; returns the exit code and all that was said."""
     monkeypatch.chdir(tmp_path)
 
-    def kept(workflow, *flags):
+    def kept(workflow, *flags, before=()):
         (tmp_path / "a.ee.yaml").write_text(workflow)
-        code = run_command(["run", "a.ee.yaml", *KEPT, *flags])
+        code = run_command([*before, "run", "a.ee.yaml", *KEPT, *flags])
         return code, "".join(capsys.readouterr())
 
     return kept
@@ -73,6 +73,24 @@ def test_the_same_command_goes_on_with_the_open_job(kept):
         code, said = kept(WAITS, *flags)
         assert code == Exit.INCIDENT
         assert "resumed: job r1 at way#1; no new job is started" in said
+
+
+def test_the_command_that_starts_an_engine_to_answer_names_the_journal(kept, tmp_path):
+    (tmp_path / "my ee.toml").touch()
+    for before, after in (((), ""), (("-C", "my ee.toml"), " -C 'my ee.toml'")):
+        _, said = kept(WAITS, before=before)
+        assert said.endswith(f"start an engine on it to answer: eectl{after} engine run --journal j.sqlite\n")
+
+
+def test_a_journal_where_nothing_can_be_written_is_no_bug_to_report(kept, tmp_path):
+    (tmp_path / "file").touch()
+
+    code, said = kept(WAITS, "--journal", "file/j.sqlite")
+
+    assert code == Exit.INVALID_INPUT
+    assert said.startswith(
+        "error: the folder file/j.sqlite.bots cannot be made: Not a directory\nhint: keep the job"
+    )
 
 
 @pytest.mark.parametrize(
