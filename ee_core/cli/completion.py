@@ -15,14 +15,17 @@ VARIABLE: Final = "_EECTL_COMPLETE"  # by it the script asks this program; click
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    r"""Print the script that lets a SHELL complete commands, options, files and names.
+    """Print the script that lets a SHELL complete commands, options, files and names.
 
     The names of jobs, incidents, bots and activity types come from the running engine, which gets a second to answer.
 
-    \b
-    For this shell:  eval "$(eectl completion bash)"
-    For every one:   put that line into ~/.bashrc or ~/.zshrc;
-                     eectl completion fish > ~/.config/fish/completions/eectl.fish
+    For this shell:
+
+        eval "$(eectl completion bash)"
+
+    For every one put that line into ~/.bashrc or ~/.zshrc. Of fish, which has a folder of scripts:
+
+        eectl completion fish > ~/.config/fish/completions/eectl.fish
     """
     from click.shell_completion import get_completion_class
 
