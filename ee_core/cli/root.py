@@ -84,7 +84,9 @@ def _offer_contexts(ctx: click.Context, param: click.Parameter, incomplete: str)
     shell_complete=_offer_contexts,
     help="Use the settings of [contexts.NAME]; without it EE_CONTEXT, else what `eectl context use` has noted.",
 )
-@click.option("-v", "--verbose", count=True, help="Say more: -v what the engine does, -vv everything.")
+@click.option(
+    "-v", "--verbose", count=True, metavar="", help="Say more: -v what the engine does, -vv everything."
+)
 @click.version_option(
     version("ee-core"), "-V", "--version", prog_name="eectl", message="%(prog)s %(version)s"
 )
