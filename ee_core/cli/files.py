@@ -121,9 +121,10 @@ def load_file(
     Raises:
         WorkflowError: It does not load; the text shows every fault in its place.
     """
-    from ee_core.definitions import expand_with, load
+    from ee_core.definitions import ServedType, expand_with, load
     from ee_core.definitions.source import read
 
+    of_bots = {name: ServedType(kind) for name, kind in (served or {}).items()}
     text = read_file(path)
     bound = read_file(bindings) if bindings else None
     definition = load(
@@ -131,7 +132,7 @@ def load_file(
         place=path,
         bindings=bound,
         bindings_place=bindings or "",
-        activities={**registry.installed_activities(), **(served or {})},
+        activities={**of_bots, **registry.installed_activities()},
         language=registry.open_expressions,
         expand=expand_with(registry.hooks),
         bots=bots,

@@ -12,11 +12,13 @@ from ee_core.definitions.expansion import expand_node, expand_with
 from ee_core.definitions.inputs import check_inputs
 from ee_core.definitions.loading import Definition, load
 from ee_core.definitions.selectors import KnownBot
+from ee_core.definitions.served import ServedType
 
 __all__ = [
     "Definition",
     "Diagnostic",
     "KnownBot",
+    "ServedType",
     "check_inputs",
     "compile_expressions",
     "expand_node",

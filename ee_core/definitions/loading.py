@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ee_core.contracts.activity import ActivityTraits
 from ee_core.definitions import export, native, source
 from ee_core.definitions.activity_inputs import check_activity_inputs
 from ee_core.definitions.bindings import apply_bindings, warn_unbound
@@ -31,6 +32,7 @@ from ee_core.definitions.expressions import compile_draft, report_constants, rep
 from ee_core.definitions.outputs import check_outputs
 from ee_core.definitions.secret_references import check_references
 from ee_core.definitions.selectors import check_selectors
+from ee_core.definitions.served import ServedType
 from ee_core.model import soundness
 from ee_core.model.events import ON_ERROR
 from ee_core.model.workflow import Activity, BotSelector, NodeKind, content_hash, to_content
@@ -80,7 +82,7 @@ def load(
         place: Its name, for messages; one that ends in ``.json`` must be JSON.
         bindings: For the export form: which activity types stand for its activity ids.
         bindings_place: Likewise for messages.
-        activities: The activity types that are installed, by name.
+        activities: The activity types that are installed, by name; those of bots that are known here as `ServedType`.
         language: The expression language, or what opens it by name; opened only when there are expressions.
         expand: The hook `ee_expand_node`; asked for the node types of the export form that are no core kinds.
         bots: Those that are known, if any: what nodes select by is held against them.
@@ -150,25 +152,26 @@ def _resolve(
     if found is None:
         message = f"no plugin here serves the activity type {activity.type!r}; a bot must"
         report.warn("EE-W401", place, message, did_you_mean(activity.type, activities, _UNSERVED))
-    stateless = idempotent = False
-    if found is not None:
-        traits = found.traits_for(activity.input)
-        stateless, idempotent = traits.stateless, traits.idempotent
+    traits = found.traits_for(activity.input) if found is not None else ActivityTraits()
+    stateless, idempotent = traits.stateless, traits.idempotent
     if activity.stateless and not stateless:
         message = f"node {node.name or node.id!r} is a StatelessActivity, but {activity.type!r} needs a bot"
         report.error("EE-W402", place, message, "bind it to a stateless type, or make it an Activity")
     # who names a bot wants one, also for a type that needs none
     stateless = stateless and activity.bot == BotSelector()
     resolved = msgspec.structs.replace(activity, stateless=stateless, idempotent=idempotent)
-    _warn_on_lost(node, resolved, draft, report)
+    said = found.said.traits_for(activity.input) if isinstance(found, ServedType) else traits
+    _warn_on_lost(node, resolved, draft, report, is_idempotent=said.idempotent)
     if resolved.on_lost == ("retry" if idempotent else "incident"):
         return msgspec.structs.replace(resolved, on_lost="")  # as if it had been left out
     return resolved
 
 
-def _warn_on_lost(node: Node, activity: Activity, draft: Draft, report: Report) -> None:
+def _warn_on_lost(
+    node: Node, activity: Activity, draft: Draft, report: Report, *, is_idempotent: bool
+) -> None:
     place = draft.places.on_lost.get(node.id) or draft.places.of(node.id)
-    if activity.on_lost == "retry" and not activity.idempotent:
+    if activity.on_lost == "retry" and not is_idempotent:
         message = (
             f"a lost attempt may have been carried out, and {activity.type!r} is not known to be idempotent"
         )

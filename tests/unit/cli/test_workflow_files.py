@@ -37,6 +37,20 @@ def file(tmp_path, monkeypatch) -> Path:
     return path
 
 
+def test_a_file_has_one_hash_whatever_is_known_of_its_bots(file, capsys):
+    file.write_text(NATIVE.replace("activity: noop", "activity: price"))
+    Path("clerk.py").write_text(
+        "from ee_core import Bot\n\nbot = Bot('clerk')\n\n\n"
+        "@bot.activity('price', stateless=True, idempotent=True)\ndef price(output: dict) -> dict:\n    return output\n"
+    )
+
+    codes = [run_command(["workflow", "check", "w.ee.yaml", *more]) for more in ([], ["--bot", "clerk.py"])]
+
+    plain, known = capsys.readouterr().out.splitlines()
+    assert codes == [Exit.OK, Exit.OK]
+    assert plain == known
+
+
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     target, link = tmp_path / "a.txt", tmp_path / "link"
     write_file(str(target), "one\n")

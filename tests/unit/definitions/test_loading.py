@@ -7,8 +7,9 @@ import json
 import pytest
 from ee_cel.language import CelLanguage
 
-from ee_core.definitions import compile_expressions
+from ee_core.definitions import ServedType, compile_expressions
 from ee_core.errors import WorkflowError
+from ee_core.local.activities import NoopActivity
 from ee_core.model.compiled import compile_workflow
 from ee_core.model.workflow import from_content
 
@@ -40,6 +41,25 @@ def test_a_type_that_is_not_installed_is_stateful_and_a_warning(load_text):
         ("EE-W401", "warning", 5, 17)
     ]
     assert definition.diagnostics[0].hint == "did you mean 'http'?"
+
+
+def test_a_bots_word_on_its_activity_changes_no_hash_and_no_engine_hears_it(load_text, activities):
+    text = CALL.replace("a: {activity: http,", "a: {activity: call, on_lost: retry,").replace("METHOD", "GET")
+    known = {"call": ServedType(activities["http"])}  # stateless, and idempotent as it is asked
+
+    here, engine = load_text(text, activities=known), load_text(text)
+
+    assert here.hash == engine.hash
+    assert [each.code for each in engine.diagnostics] == ["EE-W401", "EE-W403"]
+    assert here.diagnostics == ()  # whoever has the bot's file is told nothing that it answers
+
+
+def test_a_bots_activity_is_held_against_its_schema(fail_text):
+    text = CALL.replace("http", "call").replace("METHOD", "GET")
+
+    [found] = fail_text(text, activities={"call": ServedType(NoopActivity())})
+
+    assert found.code == "EE-W411"
 
 
 def test_the_same_text_has_the_same_hash_wherever_it_lies(load_text):
