@@ -1,40 +1,44 @@
 """The command `eectl`: runs what is asked, and turns whatever comes of it into an exit code.
 
-Nothing heavy is imported here: ``eectl --version`` and completion stay quick.
+Nothing heavy is imported here: ``eectl --version`` and completion stay quick. What is imported at all is imported within
+functions: Ctrl-C in the first moments meets an import, and is to end the command as it does later.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
-import signal
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-import click
-
-from ee_core.cli.exits import Exit
-from ee_core.cli.output import PipeClosedError, say
-from ee_core.errors import BrokerUnavailableError, ConfigError, EngineError, PluginNotFoundError
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from ee_core.cli.problem import Problem
+    from ee_core.errors import ConfigError, PluginNotFoundError
 
 _HELP: Final = frozenset({"-h", "--help"})
 _COMPLETES: Final = "_EECTL_COMPLETE"  # set by the script of `eectl completion`
+_INTERRUPTED: Final = 130  # `Exit.INTERRUPTED`, which may not be imported yet
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `eectl` and end the process with its exit code."""
-    sys.exit(run_command(arguments))
+    try:
+        code = run_command(arguments)
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    sys.exit(code)
 
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run `eectl` and return its exit code."""
+    import asyncio
+
+    import click
+
+    from ee_core.cli.exits import Exit
+    from ee_core.cli.output import PipeClosedError
+
     asked = sys.argv[1:] if arguments is None else arguments
     is_completing = _COMPLETES in os.environ  # noqa: TID251 - click's variable, which is no setting
     if (not asked and not is_completing) or _HELP & set(asked):
@@ -59,8 +63,14 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 
 def _tell(error: Exception, asked: Sequence[str], shared: dict[str, Any]) -> int:
     """Say on stderr what went wrong, as an object to whoever asked for objects."""
+    import logging
+
+    import click
+
     from ee_core.cli import problem
     from ee_core.cli.formats import FOR_PROGRAMS, find_form
+    from ee_core.cli.output import say
+    from ee_core.errors import BrokerUnavailableError, ConfigError, EngineError, PluginNotFoundError
 
     match error:
         case ConfigError():
@@ -126,6 +136,8 @@ def _traced(found: Problem, shared: dict[str, Any]) -> Problem:
 
 def _leave_stdout() -> None:
     """Keep Python from writing the rest of its buffer into a pipe that nobody reads, and complaining of it."""
+    from contextlib import suppress
+
     with suppress(OSError, ValueError):  # a stdout of tests is no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -137,9 +149,29 @@ def _make_help_rich() -> None:
     patch()
 
 
-def run_async(work: Any) -> int:
+def run_async(work: Coroutine[Any, Any, int]) -> int:
     """Run a command's coroutine; SIGTERM ends it as Ctrl-C does, with its own code."""
+    try:
+        return _run_guarded(work)
+    finally:
+        _abandon(work)
+
+
+def _abandon(work: Coroutine[Any, Any, int]) -> None:
+    """Keep Python from complaining of a coroutine that Ctrl-C kept from beginning."""
+    import inspect
+
+    if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+        work.close()
+
+
+def _run_guarded(work: Coroutine[Any, Any, int]) -> int:
+    import asyncio
+    import signal
+    from contextlib import suppress
+
     from ee_core.bot.ending import run_to_end
+    from ee_core.cli.exits import Exit
 
     async def guarded() -> int:
         loop = asyncio.get_running_loop()
@@ -161,4 +193,8 @@ def run_async(work: Any) -> int:
                 return Exit.TERMINATED
             raise
 
-    return run_to_end(guarded())
+    guard = guarded()
+    try:
+        return run_to_end(guard)
+    finally:
+        _abandon(guard)
