@@ -20,7 +20,7 @@ _MEANINGS = {
     events.IncidentKind.NO_BOT: "no bot is there that could do it; closes itself when one comes",
     events.IncidentKind.PLUGIN_MISSING: "nobody serves the activity type; closes itself when somebody does",
     events.IncidentKind.LOST: "an attempt is Lost, and doing it again might do it twice",
-    events.IncidentKind.CONFLICT: "the bot knows the attempt with another input",
+    events.IncidentKind.CONFLICT: "the bot knows the attempt from another assignment, or with another input",
     events.IncidentKind.OVERSIZE: "an input or output is too large to be recorded",
     events.IncidentKind.JOIN_STUCK: "a join of kind `all` or a number can no longer become ready",
     events.IncidentKind.RUNAWAY: "the job makes more tokens, hops or visits than any sane job does",

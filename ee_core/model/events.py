@@ -47,7 +47,7 @@ class IncidentKind(StrEnum):
     NO_BOT = "NoBot"  # R9; closes itself
     PLUGIN_MISSING = "PluginMissing"  # R23; closes itself
     LOST = "Lost"  # R20
-    CONFLICT = "Conflict"  # the bot knows the attempt with another input
+    CONFLICT = "Conflict"  # the bot knows the attempt from another assignment or with another input
     OVERSIZE = "Oversize"  # R24
     JOIN_STUCK = "JoinStuck"  # R4
     RUNAWAY = "Runaway"  # R29

@@ -45,7 +45,7 @@ class AttemptStatus(StrEnum):
     FAILED = "Failed"
     LOST = "Lost"
     VOIDED = "Voided"  # the bot never started it: its fence was stale
-    CONFLICT = "Conflict"  # the bot knows the attempt with another input
+    CONFLICT = "Conflict"  # the bot knows the attempt from another assignment or with another input
     CANCELLED = "Cancelled"
 
 

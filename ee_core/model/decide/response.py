@@ -103,7 +103,7 @@ def _stale(draft: Draft, visit: Visit, attempt: Attempt, _fact: ResponseReceived
 
 
 def _conflict(draft: Draft, visit: Visit, attempt: Attempt, _fact: ResponseReceived) -> Decided:
-    """Ask a person: the bot has this attempt in its ledger with another input.
+    """Ask a person: the bot has this attempt in its ledger from another assignment, or with another input.
 
     No drain: it is the bot's own word that it does not do this attempt (R16 is for bots without a word). Should it
     be busy with the other one, it refuses whatever is sent next as `busy`, and the request is repeated.
@@ -112,8 +112,9 @@ def _conflict(draft: Draft, visit: Visit, attempt: Attempt, _fact: ResponseRecei
     trouble = Trouble(
         IncidentKind.CONFLICT,
         (Choice.RETRY, Choice.SKIP, Choice.FAIL),
-        f"attempt {attempt.number} of node {node!r} is known{by_whom(attempt)} with another input;"
-        " find out what was done, then retry it, skip it with an output, or fail it",
+        f"attempt {attempt.number} of node {node!r} is known{by_whom(attempt)} from another assignment, or with another"
+        " input: perhaps it was done before the journal was put back from a copy, or somebody else gives work under"
+        " this job's id; find out what was done, then retry it, skip it with an output, or fail it",
         {"attempt": attempt.number, "bot": attempt.bot, "input_hash": visit.input_hash},
     )
     draft.open_incident(trouble, visit=visit.id)
