@@ -218,8 +218,7 @@ class Connection:
             )
         except _GivesUpError as error:
             raise BrokerUnavailableError(
-                f"no NATS server lets us in at {self._address}: {error}; start one with `eectl up` or "
-                "`nats-server -js`, or name another with --server or in the setting broker.servers"
+                f"no NATS server lets us in at {self._address}: {error}; {_cure(error)}"
             ) from error
         except ImportError as error:
             raise ConfigError(
@@ -335,6 +334,18 @@ class Connection:
             self.requests.fail("the connection to NATS was lost")
         for callback in tuple(self._on_change):
             await callback(connected)
+
+
+def _cure(error: _GivesUpError) -> str:
+    if "authorization" in str(error).lower():
+        return (
+            "it knows other users: set broker.user and broker.password, broker.token, or broker.credentials,"
+            " in ee.toml or as EE_BROKER_USER and so on"
+        )
+    return (
+        "start one with `eectl up` or `nats-server -js`, or name another with --server or in the setting"
+        " broker.servers"
+    )
 
 
 def _describe(error: BaseException) -> str:
