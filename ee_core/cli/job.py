@@ -270,6 +270,7 @@ def resolve(context: click.Context, /, job_id: str, incident: str, answer: str |
     Exit code 0: the answer holds. 10: the job is over, the incident is closed, or it does not take this answer. 4: there is
     no such job or incident.
     """
+    from ee_core.cli.skipped import read_output
     from ee_core.local.env import SystemEnv
     from ee_core.messages.jobs import OperateJob, QueryJobs
 
@@ -285,7 +286,7 @@ def resolve(context: click.Context, /, job_id: str, incident: str, answer: str |
             "job": job_id,
             "incident": incident,
             "action": answer,
-            "output": _json(options["output_value"]),
+            "output": read_output(answer, options["output_value"]),
             "who": options["who"],
             "reason": options["reason"],
         }
@@ -458,12 +459,3 @@ def _pairs(pairs: tuple[str, ...], what: str) -> dict[str, str]:
             raise click.UsageError(f"{what} {pair!r} is not of the form name=value")
         result[name] = value
     return result
-
-
-def _json(text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise click.UsageError(f"--output-value is no JSON: {error}") from error

@@ -1,8 +1,11 @@
-"""What is said to somebody who skips a node and gives it no output, though another node reads one."""
+"""The output that somebody gives a node which is skipped, and what is said where another node reads one and there is none."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import click
 
 from ee_core.messages.jobs import QueryJobs
 
@@ -10,6 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ee_core.client import Client
+
+_AS_IN: Final = """--output-value '{"pages": 3}'"""
+
+
+def read_output(answer: str, text: str | None) -> Any:
+    """Return the output that comes with an answer, which only a skip has.
+
+    Raises:
+        click.UsageError: The text is no JSON, or the answer is another one.
+    """
+    if text is None:
+        return None
+    if answer != "skip":
+        raise click.UsageError(
+            f"--output-value goes with skip, and {answer} takes none; leave it out, or skip"
+        )
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(f"--output-value is no JSON: {error}; write it as in {_AS_IN}") from error
 
 
 async def find_warning(client: Client, job: str, incident: str) -> str:
