@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ee_core import errors
 from ee_core.cli.exits import MEANINGS, Exit, exit_of
 from ee_core.cli.explanations import diagnose, explanations, sentences
+from ee_core.cli.schema_rows import default_of, follow, list_all_rows, list_rows, takes, wants_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -135,8 +135,14 @@ def _activities(activities: Mapping[str, ActivityType]) -> Iterator[Topic]:
         if activity.input_schema is None:
             yield Topic(name, "activity type", partial(_join, about, "It takes any input."))
             continue
-        rows = tuple(_rows(activity.input_schema))
-        yield Topic(name, "activity type", partial(_join, about, "Its input, under `with:`:"), rows)
+        one = ", exactly one of" if wants_one(activity.input_schema) else ""
+        try:
+            rows = list_all_rows(activity.input_schema)
+        except Exception as error:  # noqa: BLE001 - the schema is a plugin's; it must not cost more than its rows
+            told = f"The schema of its input cannot be used: {error!r}. Tell the plugin's author."
+            yield Topic(name, "activity type", partial(_join, about, told))
+            continue
+        yield Topic(name, "activity type", partial(_join, about, f"Its input, under `with:`{one}:"), rows)
 
 
 def _keys(activities: Mapping[str, ActivityType]) -> Iterator[Topic]:
@@ -144,68 +150,36 @@ def _keys(activities: Mapping[str, ActivityType]) -> Iterator[Topic]:
     from ee_core.definitions.schema import make_schema
 
     schema = make_schema(activities)
-    parts = schema["$defs"]
     yield from _walk(
-        "", {name: value for name, value in schema["properties"].items() if name != "nodes"}, parts
+        "", {name: value for name, value in schema["properties"].items() if name != "nodes"}, schema
     )
-    yield from _walk("", parts["node"]["properties"], parts)
+    yield from _walk("", schema["$defs"]["node"]["properties"], schema)
 
 
-def _walk(above: str, properties: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[Topic]:
+def _walk(above: str, properties: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Topic]:
     for name, given in properties.items():
         path = f"{above}.{name}" if above else name
-        below = _below(given, parts)
-        rows = tuple(_rows({"properties": below}))
-        yield Topic(path, "key", partial(_describe, given), rows)
-        yield from _walk(path, below, parts)
+        below = _below(given, schema)
+        rows = list_rows({"properties": below}, schema)
+        yield Topic(path, "key", partial(_describe, given, schema), rows)
+        yield from _walk(path, below, schema)
 
 
-def _below(given: Mapping[str, Any], parts: Mapping[str, Any]) -> Mapping[str, Any]:
+def _below(given: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the keys of what a key holds: an object, a list of objects, or objects by name."""
     held = (given.get("items"), given.get("additionalProperties"), given)
     inner: Mapping[str, Any] = next(each for each in held if isinstance(each, dict))
-    if "$ref" in inner:
-        inner = parts[inner["$ref"].rpartition("/")[2]]
+    inner = follow(inner, schema)
     ways = (inner, *inner.get("anyOf", ()))
     found: Mapping[str, Any] = next((each["properties"] for each in ways if "properties" in each), {})
     return found
 
 
-def _rows(schema: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    needed = schema.get("required", ())
-    for name, given in schema.get("properties", {}).items():
-        yield {
-            "key": name,
-            "takes": _takes(given),
-            "default": "must be given" if name in needed else _default(given),
-            "meaning": given.get("description", ""),
-        }
-
-
-def _describe(given: Mapping[str, Any]) -> str:
+def _describe(given: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     parts = [str(given.get("description", ""))]
-    takes, default = _takes(given), _default(given)
-    if takes:
-        parts.append(f"Takes {takes}." + (f" Default: {default}." if default else ""))
+    taken, default = takes(given, schema), default_of(given)
+    if taken:
+        parts.append(f"Takes {taken}." + (f" Default: {default}." if default else ""))
     if "examples" in given:
         parts.append("For example " + ", ".join(map(str, given["examples"])) + ".")
     return _join(*parts)
-
-
-def _takes(given: Mapping[str, Any]) -> str:
-    if "const" in given:
-        return json.dumps(given["const"])
-    if "enum" in given:
-        return ", ".join(str(value) for value in given["enum"])
-    if "anyOf" in given:
-        return " or ".join(text for each in given["anyOf"] if (text := _takes(each)))
-    kinds = given.get("type", "")
-    text = kinds if isinstance(kinds, str) else " or ".join(kinds)
-    low, high = given.get("minimum"), given.get("maximum")
-    if low is not None and high is not None:
-        text += f" from {low} to {high}"
-    return text
-
-
-def _default(given: Mapping[str, Any]) -> str:
-    return json.dumps(given["default"]) if "default" in given else ""

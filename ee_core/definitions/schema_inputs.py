@@ -55,11 +55,11 @@ def make_input_rules(
     schemas: dict[str, Any] = {}
     rules: list[dict[str, Any]] = []
     for name, kind in sorted(activities.items()):
-        found = _read(kind)
-        if found is None:
-            continue
         place = f"input.{name}"
-        whole = _Relaxed(f"#/$defs/{place}").relax(found)
+        read = _read(kind, place)
+        if read is None:
+            continue
+        found, whole = read
         whole.setdefault("description", f"The input of {name}.")
         schemas[place] = {key: value for key, value in whole.items() if key != "default"}
         then: dict[str, Any] = {
@@ -73,14 +73,14 @@ def make_input_rules(
     return sorted(activities), schemas, rules
 
 
-def _read(kind: ActivityType) -> Mapping[str, Any] | None:
-    """Return a type's schema as plain JSON, None when there is none that can be used."""
+def _read(kind: ActivityType, place: str) -> tuple[Mapping[str, Any], dict[str, Any]] | None:
+    """Return a type's schema as plain JSON, and what becomes of it at its place; None when it cannot be used."""
     try:
         schema: Any = json.loads(json.dumps(kind.input_schema))
         find_misfits({}, schema)
+        return (schema, _Relaxed(f"#/$defs/{place}").relax(schema)) if isinstance(schema, Mapping) else None
     except Exception:  # noqa: BLE001 - a plugin's schema may be anything; loading a file that uses it warns (EE-W414)
         return None
-    return schema if isinstance(schema, Mapping) else None
 
 
 class _Relaxed:
