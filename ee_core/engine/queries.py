@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 _LARGE_BYTES = 4096  # an output above it is in the history only, when the job would be too large to show
 _MARGIN_BYTES = 1024  # of an answer around its result
 _PARKED = "Parked"  # laid over a job's status: its records cannot be read, or a decision failed
+_PAGE = 100  # rows that are read at once, for a few may be wanted, and many left out
 
 
 class Queries:
@@ -214,14 +215,14 @@ class Queries:
     async def _list_rows(self, wanted: JobFilter, *, tombstones: bool) -> list[JobSummary]:
         """Return rows of the index, as many as are wanted and there are."""
         rows: list[JobSummary] = []
-        page = wanted
+        page = replace(wanted, limit=max(wanted.limit, _PAGE))
         while True:
             found = await self._journal.list_jobs(page)
             # who looks for jobs does not look for ids that a cancel keeps for jobs that never came; they have no content
             rows += [row for row in found if tombstones or row.hash]
-            if len(found) < wanted.limit or len(rows) >= wanted.limit:
+            if len(found) < page.limit or len(rows) >= wanted.limit:
                 return rows[: wanted.limit]
-            page = replace(wanted, before_us=found[-1].accepted_us, before_job=found[-1].job)
+            page = replace(page, before_us=found[-1].accepted_us, before_job=found[-1].job)
 
     def _row(self, row: JobSummary) -> dict[str, Any]:
         """Show a row of the index; a parked job says why, and that nobody drives it."""
