@@ -344,17 +344,13 @@ def prune(
     **options: Any,
 ) -> int:
     """Take the records of old jobs out of the journal of the running engine; open jobs are never touched."""
-    from ee_core.cli.pruned import add, describe_pruning
+    from ee_core.cli.pruned import add, agree, describe_pruning
     from ee_core.local.env import SystemEnv
     from ee_core.messages.instants import to_text
     from ee_core.messages.jobs import QueryJobs
 
-    if not dry_run and not yes:
-        click.confirm(
-            f"Remove the records of jobs that finished more than {older_than:g} days ago?",
-            abort=True,
-            err=True,
-        )
+    if not dry_run and not yes and not agree(older_than):
+        return Exit.OK
     now_us = SystemEnv().now()
     wanted: dict[str, Any] = {
         "before": to_text(now_us - round(older_than * _DAY_US)),

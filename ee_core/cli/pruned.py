@@ -1,14 +1,40 @@
-"""What is said of jobs that lost their records, and of those that keep them."""
+"""What is asked before jobs lose their records, and said of those that lost them, and of those that keep them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ee_core.cli.output import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOST: Final = 5  # jobs that stay and are named
 _NOTHING: Final[Mapping[str, Any]] = {"jobs": [], "forgotten": 0, "contents": 0, "kept": []}
+
+
+def agree(days: float) -> bool:
+    """Ask whether jobs shall lose their records.
+
+    Raises:
+        click.UsageError: Nobody is there to answer.
+    """
+    try:
+        agreed = click.confirm(
+            f"Remove the records of jobs that finished more than {days:g} days ago?", err=True
+        )
+    except click.Abort as error:
+        if not isinstance(error.__context__, EOFError):  # Ctrl-C
+            raise
+        say("")  # the question stands on a line without an end
+        raise click.UsageError(
+            "nothing was removed, nobody answered the question; say --yes, or --dry-run to see which jobs"
+        ) from error
+    if not agreed:
+        say("nothing was removed")
+    return agreed
 
 
 def add(total: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,11 @@
 """What is said of jobs that were pruned."""
 
+import io
+
+import pytest
+
+from ee_core.cli.exits import Exit
+from ee_core.cli.main import run_command
 from ee_core.cli.pruned import add, describe_pruning, with_mark
 
 PART = {"jobs": ["a", "b"], "forgotten": 1, "contents": 0, "kept": [], "more": True}
@@ -33,3 +39,22 @@ def test_a_trial_has_pruned_nothing_and_few_that_stay_are_named():
 def test_a_pruned_job_is_marked():
     assert with_mark({"job": "a", "status": "Finished", "pruned": True})["status"] == "Pruned"
     assert with_mark({"job": "a", "status": "Finished"})["status"] == "Finished"
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        (
+            "",
+            Exit.USAGE,
+            "error: nothing was removed, nobody answered the question\n"
+            "hint: say --yes, or --dry-run to see which jobs\n",
+        ),
+        ("n\n", Exit.OK, "nothing was removed\n"),
+    ],
+)
+def test_without_a_yes_nothing_is_removed_and_that_is_said(monkeypatch, capsys, typed, code, said):
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+
+    assert run_command(["job", "prune", "--older-than", "0"]) == code
+    assert capsys.readouterr().err.endswith(said)
