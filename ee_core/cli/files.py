@@ -33,19 +33,6 @@ class WorkflowFile:
     content: Any  # as plain JSON: what goes into `jobs.execute`
     bindings: Any  # likewise, or None
 
-    def load_anew(self, registry: Registry) -> Definition:
-        """Return it as an engine loads it that gets it by a command, and has these plugins."""
-        from ee_core.definitions import expand_with, load
-
-        return load(
-            json.dumps(self.content).encode(),
-            place="the command's workflow",
-            bindings=json.dumps(self.bindings).encode() if self.bindings is not None else None,
-            activities=registry.installed_activities(),
-            language=registry.open_expressions,
-            expand=expand_with(registry.hooks),
-        )
-
 
 def read_file(path: str) -> bytes:
     """Read a file, or stdin for ``-``.

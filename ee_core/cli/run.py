@@ -149,8 +149,7 @@ async def _find_standing(parts: Parts, loaded: WorkflowFile, command: ExecuteJob
     from ee_core.cli.standing import find_standing
     from ee_core.cli.taken import Content
 
-    # an engine knows nothing of the functions in the files of --bot, which have a part in the hash
-    asked = Content.of(command, loaded.load_anew(parts.registry))
+    asked = Content.of(command, loaded.definition)
     return await find_standing(parts.journal, asked, command.id)
 
 
