@@ -1,4 +1,4 @@
-"""`eectl explain`: what a code, an activity type or a key means, and what to do about it."""
+"""`eectl explain`: what a code, a state, a word, an activity type or a key means, and what to do about it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 @output_options
 @click.pass_context
 def explain(context: click.Context, word: str | None, output: Output) -> int:
-    """Explain WORD: a code of a message or a failure, an exit code, an incident, an activity type, a key of workflow files.
+    """Explain WORD: a code, an incident, a state, an activity type, a key of workflow files, or a word of EE, as fence.
 
     Without a word, list what can be explained. Examples:
 
         eectl explain EE-W105
-        eectl explain Lost
+        eectl explain BotBusy
         eectl explain secret_missing
         eectl explain http
         eectl explain retry.attempts

@@ -1,4 +1,4 @@
-"""What is known of each code beside its sentence in the reference: why, an example, and what to do.
+"""What is known of each code beside its sentence in the reference: why, an example, and what to do; states, and words.
 
 The texts are in ``explained/``; the pages of the documentation are made from them, and tests carry the examples out.
 """
@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,13 +41,32 @@ def explanations(kind: str) -> Mapping[str, Explanation]:
     Args:
         kind: ``diagnostics``, ``errors``, ``failures`` or ``incidents``.
     """
-    text = files("ee_core.cli").joinpath("explained", f"{kind}.toml").read_text(encoding="utf-8")
     return {
         code: Explanation(
             code, entry["why"], entry["mend"], _to_file(entry.get("wrong", "")), entry.get("by", "")
         )
-        for code, entry in tomllib.loads(text).items()
+        for code, entry in _load(kind).items()
     }
+
+
+@cache
+def states() -> Mapping[str, Mapping[str, Explanation]]:
+    """Return the states that people are shown: of what each is, then by name; what is to be done may be nothing."""
+    return {
+        owner: {name: Explanation(name, entry["why"], entry.get("mend", "")) for name, entry in named.items()}
+        for owner, named in _load("states").items()
+    }
+
+
+@cache
+def words() -> Mapping[str, str]:
+    """Return what each word means that the page of concepts has."""
+    return _load("words")
+
+
+def _load(kind: str) -> dict[str, Any]:
+    text = files("ee_core.cli").joinpath("explained", f"{kind}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 def _to_file(wrong: str) -> str:

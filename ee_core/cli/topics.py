@@ -1,4 +1,4 @@
-"""What `eectl explain` can explain, and how each is found: codes, exit codes, activity types, keys of workflow files."""
+"""What `eectl explain` can explain, and how each is found: codes, states, words, activity types, keys of workflow files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ee_core import errors
 from ee_core.cli.exits import MEANINGS, Exit, exit_of
-from ee_core.cli.explanations import diagnose, explanations, sentences
+from ee_core.cli.explanations import diagnose, explanations, sentences, states, words
 from ee_core.cli.schema_rows import default_of, follow, list_all_rows, list_rows, takes, wants_one
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FAILURE: Final = "failure"
 _CAPITALS: Final = re.compile(r"([A-Z]+)")
 _STANDS_FOR: Final = {"NUMBER": r"\d+", "STATUS": r"\d{3}", "NAME": "[a-z0-9_]+"}
+_KINDS: Final = {"outcome": "outcome of a job", "attempt": "state of an attempt"}  # others: state of a ...
 _ACTIVITY: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -58,9 +59,13 @@ def list_topics(activities: Mapping[str, ActivityType]) -> Iterator[Topic]:
     yield from _activities(activities)
     yield from _keys(activities)
     yield from _incidents()
+    yield from _states()
     yield from _errors()
     yield from _failures()
     yield from _diagnostics()
+    for word, meaning in words().items():
+        if word not in states()["visit"]:  # Lost, of which that tells more
+            yield Topic(word, "word", partial(str, meaning))
     for code in Exit:
         yield Topic(str(int(code)), "exit code", partial(_capitalize, MEANINGS[code]))
 
@@ -127,6 +132,14 @@ def _failures() -> Iterator[Topic]:
 def _incidents() -> Iterator[Topic]:
     for name, known in explanations("incidents").items():
         yield Topic(name, "incident", partial(_body, "A job asks a person, and waits.", known))
+
+
+def _states() -> Iterator[Topic]:
+    for owner, named in states().items():
+        kind = _KINDS.get(owner, f"state of a {owner}")
+        for name, known in named.items():
+            mend = f"What to do: {known.mend}" if known.mend else ""
+            yield Topic(name, kind, partial(_join, known.why, mend))
 
 
 def _activities(activities: Mapping[str, ActivityType]) -> Iterator[Topic]:

@@ -1,19 +1,22 @@
-"""Everything that has a code is explained, each example is answered with its code, and `eectl explain` finds it."""
+"""Every code, state and word is explained, each example is answered with its code, and `eectl explain` finds it."""
 
 import inspect
 import json
+import re
 
 import pytest
 
 from ee_core import errors
 from ee_core.cli.exits import Exit
-from ee_core.cli.explanations import diagnose, explanations, sentences
+from ee_core.cli.explanations import diagnose, explanations, sentences, states, words
 from ee_core.cli.main import run_command
 from ee_core.config import Settings
 from ee_core.definitions import expand_with, load
 from ee_core.errors import WorkflowError
+from ee_core.fleet.seats import BotState
 from ee_core.local.env import SystemEnv
-from ee_core.model.events import IncidentKind
+from ee_core.model.events import IncidentKind, Outcome
+from ee_core.model.job import NOT_PROCESSED, AttemptStatus, JobStatus, VisitStatus
 from ee_core.registry import Registry
 
 ALSO = {"EE-W121": {"EE-W118"}}  # a join at the start always waits for its own output too
@@ -44,6 +47,32 @@ def test_every_code_is_explained_and_no_other():
     assert set(explanations("errors")) == {
         kind.code for kind in classes if issubclass(kind, errors.EngineError)
     }
+
+
+def test_every_state_that_is_shown_is_explained_and_no_other():
+    shown = {
+        "job": {*JobStatus, "Parked"},
+        "outcome": {*Outcome},
+        "visit": {*VisitStatus, "BotBusy", "Processing"},
+        "node": {NOT_PROCESSED},
+        "attempt": {*AttemptStatus} - {*VisitStatus},
+        "bot": {*BotState},
+    }
+
+    assert {owner: set(named) for owner, named in states().items()} == shown
+
+
+def test_every_text_about_a_state_is_a_sentence_or_more():
+    texts = [text for named in states().values() for each in named.values() for text in (each.why, each.mend)]
+
+    assert [text for text in texts if text and text[-1] not in ".:)"] == []
+
+
+def test_the_words_are_those_of_the_page_of_concepts(repository):
+    page = (repository / "docs" / "concepts.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\*\*(.+?)\*\*\n:   (.*?)(?=\n\n|\Z)", page, re.MULTILINE | re.DOTALL)
+
+    assert words() == {word: " ".join(text.split()) for word, text in found}
 
 
 def test_every_text_is_a_sentence_or_more():
@@ -94,6 +123,12 @@ def test_what_is_said_about_a_file_is_what_the_check_says():
         ("exclusive.when", "Followed when this expression is true"),
         ("same_as", "bot.same_as"),
         ("inputs.type", "integer"),
+        ("BotBusy", "eectl bot run FILE"),
+        ("quarantined", "eectl bot release"),
+        ("NotProcessed", "(state of a node)"),
+        ("cancelled", "(outcome of a job)"),
+        ("fence", "The number of an assignment"),
+        ("Activity type", "A plugin brings it"),
     ],
 )
 def test_a_word_is_explained(capsys, word, said):
