@@ -86,7 +86,7 @@ _RETRY: Final[Mapping[str, Any]] = {
     "type": "object",
     "description": "How often, and how soon, a failed attempt is followed by another.",
     "properties": {
-        "attempts": {**_ATTEMPTS, "default": 1, "description": "In all."},
+        "attempts": {**_ATTEMPTS, "default": 1, "description": "Attempts in all, the first one counted."},
         "delay": _duration("Before the second attempt.", "1s"),
         "backoff": {
             "type": "number",
