@@ -18,7 +18,7 @@ from ee_core.cli.output import put, say
 from ee_core.cli.past import Moment, check_past
 from ee_core.cli.portrait import print_job, print_past
 from ee_core.cli.session import connected, read_settings, server_flags, server_options, workflow_options
-from ee_core.cli.watch_options import watch_options
+from ee_core.cli.watch_options import check_unwatched, watch_options
 
 if TYPE_CHECKING:
     from ee_core.cli.follow import Told
@@ -63,6 +63,8 @@ def job() -> None:
 @click.pass_context
 def submit(context: click.Context, /, workflow: str, output: Output, **options: Any) -> int:
     """Submit WORKFLOW: a file, or the name (name@version) of one in the engine's catalogue."""
+    if not options["watch"]:
+        check_unwatched(options)
     settings = read_settings(context, _flags(options))
     command, definition = _to_command(context, workflow, options)
 
@@ -75,12 +77,16 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
                 with naming_id(str(command.id)):
                     reply = await client.execute(command)
             job = str(reply.job)
-            output.record({"job": job, "status": reply.status}, lambda: put(job), names=[job])
+            said = {"job": job, "status": reply.status}
+            if options["watch"] and not output.is_for_people:  # the events that follow are lines, too
+                output.piece(said, name=job)
+            else:
+                output.record(said, lambda: put(job), names=[job])
             if reply.status == "cancelled":  # it waits for nothing, so there is nothing to watch
                 say(f"job {job} was cancelled before it came, and never runs; submit it with another id")
                 return Exit.JOB_CANCELLED
             if reply.status != "accepted":
-                say(f"job {job}: {reply.status}")
+                say(f"job {job} is {reply.status} already, by the same command; there is no new job")
             if options["watch"]:
                 return await _follow(client, job, options, output)
         return Exit.OK
@@ -89,7 +95,7 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
 
 
 @job.command("list")
-@click.option("--status", type=click.Choice(["NotStarted", "Processing", "Finished"]), help="Only these.")
+@click.option("--status", type=click.Choice(["NotStarted", "Processing", "Finished", "Parked"]), help="Only these.")
 @click.option("--outcome", type=click.Choice(["succeeded", "failed", "cancelled"]), help="Only these.")
 @click.option("--workflow", metavar="NAME", help="Only jobs of this workflow.")
 @click.option("--owner", metavar="NAME", help="Only this owner's.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _SECONDS: Final = re.compile(r"\d+(?:\.\d+)?")
 
@@ -46,3 +46,17 @@ def watch_options(*, timeout: str, interrupt: str) -> Callable[[Callable[..., An
         )
 
     return add
+
+
+def check_unwatched(options: Mapping[str, Any]) -> None:
+    """Make sure that a command which does not watch is given nothing that is about watching.
+
+    Raises:
+        click.UsageError: It is.
+    """
+    for flag, is_given in (
+        ("--timeout", options["timeout_s"] is not None),
+        ("--cancel-on-interrupt", options["cancel_on_interrupt"]),
+    ):
+        if is_given:
+            raise click.UsageError(f"{flag} is about watching, and does nothing here; say --watch, too")

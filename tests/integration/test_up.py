@@ -122,12 +122,13 @@ def test_a_job_submitted_by_name_comes_from_the_folder_of_workflows(place, workf
     assert "job succeeded" in place.run("job", "submit", "hello", "--watch")
 
     events = [
-        json.loads(line)
-        for line in place.run("job", "submit", "hello", "--watch", "-o", "jsonl").splitlines()
+        json.loads(line) for line in place.run("job", "submit", "hello", "--watch", "-o", "json").splitlines()
     ]
-    again = place.run("job", "watch", events[0]["job"], "-o", "json").splitlines()
+    again = place.run("job", "watch", events[0]["job"], "-o", "jsonl").splitlines()
     assert events[1:] == [json.loads(line) for line in again]
     assert [events[1]["e"], events[-1]["e"]] == ["JobAccepted", "JobFinished"]
+    said = place.told("job", "submit", "hello", "--id", events[0]["job"], code=0)
+    assert said == f"job {events[0]['job']} is known already, by the same command; there is no new job\n"
     assert [event["record"] for event in events[1:]] == sorted(event["record"] for event in events[1:])
 
     rows = json.loads(place.run("job", "list", "-o", "json", "--query", "[-1:]"))

@@ -3,6 +3,8 @@
 import click
 import pytest
 
+from ee_core.cli.exits import Exit
+from ee_core.cli.main import run_command
 from ee_core.cli.watch_options import Duration
 
 
@@ -18,3 +20,11 @@ def test_a_duration_has_units_or_is_in_seconds(text, duration_s):
 def test_what_is_no_duration_is_refused_with_how_one_is_written(text):
     with pytest.raises(click.BadParameter, match="write it as 30s, 5m, 1h30m, or in seconds"):
         Duration()(text)
+
+
+@pytest.mark.parametrize("flags", [("--timeout", "5"), ("--cancel-on-interrupt",)])
+def test_what_is_about_watching_is_refused_where_nothing_is_watched(capsys, flags):
+    assert run_command(["job", "submit", "a", *flags]) == Exit.USAGE
+    assert capsys.readouterr().err == (
+        f"error: {flags[0]} is about watching, and does nothing here\nhint: say --watch, too\n"
+    )
