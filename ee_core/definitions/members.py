@@ -63,7 +63,9 @@ class Members:
             word = meant.get(key.lower())
             near = f"did you mean {word!r}?" if word in known else ""
             hint = near or did_you_mean(key, known, f"known are {', '.join(known)}")
-            if empty and self.place_of(key).line > self.place_of(empty).line:
+            if key == "<<":
+                hint = "mappings are not merged here: write the keys out"
+            elif empty and self.place_of(key).line > self.place_of(empty).line:
                 hint = f"indent it, if it belongs to {empty!r}"
             self.report.error(CODE_KEY, self.place_of(key), f"unknown key {key!r} in {self.what}", hint)
 

@@ -123,7 +123,8 @@ def _read_version(top: Members) -> str:
 
 
 def _named_items(top: Members, key: str, pattern: re.Pattern[str]) -> list[tuple[str, Item]]:
-    inner = top.mapping(key, key)
+    usual = "a: {activity: noop, next: b}" if key == "nodes" else "folder: {type: string}"
+    inner = top.mapping(key, key, f"write each under its {'id' if key == 'nodes' else 'name'}, as in {usual}")
     if inner is None:
         if key == "nodes" and key not in top.values:
             top.require(key)

@@ -405,6 +405,20 @@ def test_what_is_not_indented_is_told_to_be(fail_text, text, line, hint):
     assert [each.hint for each in found if each.line == line and hint in each.hint]
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (HEAD + "nodes:\n  - {id: a, end: succeeded}\n", "write each under its id"),
+        (HEAD + "inputs: [folder]\nnodes: {a: {end: succeeded}}\n", "as in folder: {type: string}"),
+        (nodes("a: {end: succeeded, <<: {name: x}}"), "mappings are not merged here: write the keys out"),
+    ],
+)
+def test_a_list_of_nodes_and_a_merge_of_mappings_are_told_how_they_are_written(fail_text, text, hint):
+    [found] = fail_text(text)
+
+    assert hint in found.hint
+
+
 GRAPH_FAULTS = {
     "dangling pointer": ("a: {activity: noop, next: [z, y]}\nz: {end: succeeded}", "EE-W105", 5, 33),
     "dangling error pointer": ("a: {activity: noop, next: z, on_error: q}\nz: {end: succeeded}", "EE-W105", 5, 42),
