@@ -95,7 +95,9 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
 
 
 @job.command("list")
-@click.option("--status", type=click.Choice(["NotStarted", "Processing", "Finished", "Parked"]), help="Only these.")
+@click.option(
+    "--status", type=click.Choice(["NotStarted", "Processing", "Finished", "Parked"]), help="Only these."
+)
 @click.option("--outcome", type=click.Choice(["succeeded", "failed", "cancelled"]), help="Only these.")
 @click.option("--workflow", metavar="NAME", help="Only jobs of this workflow.")
 @click.option("--owner", metavar="NAME", help="Only this owner's.")

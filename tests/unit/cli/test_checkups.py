@@ -137,3 +137,9 @@ def test_it_looks_on_when_no_broker_answers(tmp_path, monkeypatch, capsys):
     assert rows["broker"]["level"] == "warn"
     assert "eectl up" in rows["broker"]["cure"]
     assert rows["journal"]["level"] == "ok"
+
+
+def test_the_command_that_shows_parked_jobs_can_be_given(capsys):
+    code = run_command(["job", "list", "--status", "Parked", "--server", "nats://127.0.0.1:1"])
+
+    assert (code, "127.0.0.1:1" in capsys.readouterr().err) == (Exit.UNREACHABLE, True)
