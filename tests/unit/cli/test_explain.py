@@ -51,7 +51,7 @@ def test_every_code_is_explained_and_no_other():
 
 def test_every_state_that_is_shown_is_explained_and_no_other():
     shown = {
-        "job": {*JobStatus, "Parked"},
+        "job": {*JobStatus, "Parked", "Pruned"},
         "outcome": {*Outcome},
         "visit": {*VisitStatus, "BotBusy", "Processing"},
         "node": {NOT_PROCESSED},
