@@ -85,6 +85,7 @@ _SENTENCES: Final = {  # where each code of a diagnostic has its sentence: in a 
     "Bindings": "ee_core.definitions.bindings",
     "Expressions": "ee_core.definitions.expressions",
     "Outputs": "ee_core.definitions.outputs",
+    "Brackets of other languages": "ee_core.definitions.unmarked",
     "Activity types": "ee_core.definitions.loading",
     "Given bots": "ee_core.definitions.selectors",
     "Activity inputs": "ee_core.definitions.activity_inputs",

@@ -9,7 +9,7 @@ code     meaning
 EE-W0xx  the text: `ee_core.definitions.source`
 EE-W1xx  the graph: `ee_core.model.soundness`
 EE-W2xx  the form: `ee_core.definitions.native`, `export` and `bindings`
-EE-W3xx  expressions: `ee_core.definitions.expressions` and `outputs`
+EE-W3xx  expressions: `ee_core.definitions.expressions`, `outputs` and `unmarked`
 EE-W4xx  activity types: `ee_core.definitions.loading`, `selectors`, `activity_inputs` and `secret_references`
 ======== ==========================================================================
 """

@@ -33,6 +33,7 @@ from ee_core.definitions.outputs import check_outputs
 from ee_core.definitions.secret_references import check_references
 from ee_core.definitions.selectors import check_selectors
 from ee_core.definitions.served import ServedType
+from ee_core.definitions.unmarked import check_unmarked
 from ee_core.model import soundness
 from ee_core.model.events import ON_ERROR
 from ee_core.model.workflow import Activity, BotSelector, NodeKind, content_hash, to_content
@@ -99,6 +100,7 @@ def load(
     _resolve_types(draft, activities, report)
     check_activity_inputs(draft, activities, report)
     check_references(draft, report)
+    check_unmarked(draft, report)
     check_selectors(draft, bots, report)
     is_well_formed = not report.has_errors
     programs = compile_draft(draft, language, report)
