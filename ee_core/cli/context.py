@@ -90,10 +90,11 @@ def _choice(ctx: click.Context) -> Choice | None:
 
 def _get(ctx: click.Context, name: str) -> Context:
     from ee_core.config import unknown_context
+    from ee_core.errors import NotFoundError
 
     known = _known(ctx)
-    if name not in known:
-        raise unknown_context(name, list(known))
+    if name not in known:  # no wrong setting here, but a name that means nothing
+        raise NotFoundError(str(unknown_context(name, list(known))))
     return known[name]
 
 

@@ -37,7 +37,7 @@ MEANINGS: Final[Mapping[Exit, str]] = {
     Exit.UNEXPECTED: "a fault of EE or of the machine",
     Exit.USAGE: "the command line is wrong",
     Exit.INVALID_INPUT: "a workflow, setting or argument is not valid",
-    Exit.NOT_FOUND: "no job, file, plugin or incident of that name",
+    Exit.NOT_FOUND: "no job, bot, file, plugin, context or incident of that name",
     Exit.JOB_FAILED: "the job failed",
     Exit.JOB_CANCELLED: "the job was cancelled",
     Exit.TIMED_OUT: "the time is up; the job goes on",

@@ -60,10 +60,14 @@ def test_secrets_are_shown_in_no_form(folder, capsys):
 
 
 def test_an_unknown_context_is_not_used(folder, capsys):
-    assert run_command(["context", "use", "labb"]) == Exit.INVALID_INPUT
+    assert run_command(["context", "use", "labb"]) == Exit.NOT_FOUND
 
     assert "no context 'labb'\nhint: did you mean 'lab'?" in capsys.readouterr().err
     assert not (folder / "home").exists()
+
+
+def test_a_setting_that_names_no_context_is_wrong(folder):
+    assert run_command(["--context", "labb", "plugin", "list"]) == Exit.INVALID_INPUT
 
 
 def test_without_a_context_there_is_none_to_show(folder, capsys):
