@@ -134,12 +134,25 @@ def list_jobs(context: click.Context, /, output: Output, **options: Any) -> int:
     }
     if options["labels"]:
         wanted["labels"] = _pairs(options["labels"], "label")
-    rows = _ask(context, options, QueryJobs(what="list", filter=wanted))
-    if output.is_for_people:
-        rows = [with_mark(row) for row in rows]
+    settings = read_settings(context, _flags(options))
     columns = ("job", "workflow", "status", "outcome", "incidents", "owner", "accepted", "finished")
-    output.rows(rows, columns, wide=("version", "priority", "labels", "reason"))
-    return Exit.OK
+
+    async def look() -> int:
+        from ee_core.cli.listing import explain_none, with_reasons
+
+        async with connected(settings) as client:
+            rows = await client.query(QueryJobs(what="list", filter=wanted))
+            hint = "" if rows else await explain_none(client, wanted)
+            if output.is_for_people:
+                rows = [with_mark(row) for row in rows]
+                if output.form == "wide":
+                    rows = await with_reasons(client, rows)
+        output.rows(rows, columns, wide=("version", "priority", "labels", "reason"))
+        if hint:
+            say(hint)
+        return Exit.OK
+
+    return run_async(look())
 
 
 @job.command()

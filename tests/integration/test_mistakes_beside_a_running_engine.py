@@ -39,6 +39,10 @@ def test_a_misspelt_name_is_told_the_nearest_one(place):
         "job", "show", "jkill", code=4
     )  # not what only a cancel knows
 
+    none = place.told("job", "list", "--workflow", "helo", code=0)
+    assert none == "no job has workflow 'helo'; did you mean 'hello'?\n"
+    assert place.told("job", "list", "--workflow", "hello", "--outcome", "failed", code=0) == ""
+
     assert "hint: did you mean 'hello'?" in place.told("job", "submit", "helo", code=4)
     assert "hint: did you mean 'hello@1'?" in place.told("job", "submit", "hello@2", code=4)
     assert "hint: did you mean the file 'other.ee.yaml'?" in place.told("job", "submit", "other", code=4)

@@ -72,6 +72,7 @@ def test_jobs_compete_for_bots_and_a_cancelled_one_frees_its_bot(place, workflow
     place.wait_until("the long one is on a bot", lambda: ("start", f"{long}/post#1") in effects())
     others = [submit(place, workflow, effects, 0.5) for _ in range(2)]
     place.run("job", "cancel", long, "--reason", "changed my mind")
+    assert "changed my mind" in place.run("job", "list", "-o", "wide")
 
     place.run("job", "watch", long, code=6)
     for job in others:
