@@ -96,6 +96,7 @@ async def _check(settings: Settings, bot_id: str, work: Work, *, restart: bool) 
         await stack.enter_async_context(peer.open())
         client = Client(broker, subjects, env=env, timeout_s=_ASK_S)
         hello = await _greet(peer, client, settings.namespace)
+        ensure_served(work.activity, hello)
         lease = await stack.enter_async_context(_held(lock, env, bot_id, hello))
         check = BotCheck(
             peer,
@@ -141,6 +142,21 @@ async def _greet(peer: Peer, client: Client, namespace: str) -> BotHello:
         where = f" in namespace {namespace!r}" if namespace else ""
         raise NotFoundError(f"bot {peer.bot!r} is not there: neither hello nor heartbeat came{where}; {cure}")
     return hello
+
+
+def ensure_served(activity: str | None, hello: BotHello) -> None:
+    """Make sure that a bot serves what it is to be checked with, before it works on something else.
+
+    Raises:
+        NotFoundError: It does not.
+    """
+    from ee_core.definitions.diagnostics import did_you_mean
+    from ee_core.errors import NotFoundError
+
+    if activity is None or activity in hello.activities:
+        return
+    cure = did_you_mean(activity, hello.activities, f"it serves {', '.join(hello.activities) or 'nothing'}")
+    raise NotFoundError(f"bot {hello.bot!r} does not serve {activity!r}; {cure}")
 
 
 @asynccontextmanager
