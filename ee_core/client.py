@@ -88,13 +88,16 @@ class Client:
         return result
 
     async def _ask(self, question: QueryJobs) -> Any:
+        began_s = asyncio.get_running_loop().time()
         try:
             body = await self._broker.request(
                 self._subjects.query_jobs, question.to_bytes(), timeout_s=self._timeout_s
             )
         except BrokerUnavailableError as error:
             other = ", or name another namespace" if self._subjects.prefix else ""
-            raise BrokerUnavailableError(f"{self._silence()}; {self._cure()}{other}") from error
+            # a broker that knows who is there says so at once
+            waited = asyncio.get_running_loop().time() - began_s >= self._timeout_s
+            raise BrokerUnavailableError(f"{self._silence(waited=waited)}; {self._cure()}{other}") from error
         reply = QueryReply.from_bytes(body)
         if reply.error is not None:
             raise to_error(reply.error)
@@ -131,9 +134,10 @@ class Client:
             raise to_error(reply.error)
         return reply
 
-    def _silence(self) -> str:
+    def _silence(self, *, waited: bool = True) -> str:
+        within = f" within {self._timeout_s:g} s" if waited else ""
         where = f" in namespace {self._subjects.prefix!r}" if self._subjects.prefix else ""
-        return f"no engine answered within {self._timeout_s:g} s{where}"
+        return f"no engine answered{within}{where}"
 
     def _cure(self) -> str:
         if self._subjects.prefix:

@@ -63,7 +63,7 @@ def test_a_misspelt_name_is_told_the_nearest_one(place):
         "neither hello nor heartbeat came in namespace 'prod'\nhint: start it, or name its namespace"
         in elsewhere
     )
-    assert "no engine answered within 10 s in namespace 'prod'" in (
+    assert "no engine answered in namespace 'prod'" in (
         place.told("job", "list", "--namespace", "prod", code=8)
     )
 
