@@ -84,6 +84,18 @@ def up(
         if site is not None and read_settings(context).broker.settings.get("servers") != site.url:
             say(f"other commands find it by --server {site.url}")
         return code
+    try:
+        code = _run(context, data, port, binary, options)
+    except KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+    if code in {Exit.INTERRUPTED, Exit.TERMINATED}:
+        say("stopped; jobs go on at the next `eectl up`")
+    return code
+
+
+def _run(
+    context: click.Context, data: Path, port: int | None, binary: str | None, options: dict[str, Any]
+) -> int:
     from ee_core.errors import PluginNotFoundError
 
     try:

@@ -19,6 +19,9 @@ def test_a_site_comes_up_shows_itself_and_goes_down(place, examples):
         place.run("down")
 
     assert "nothing waits for a person" in shown
+    assert (
+        (place.folder / ".ee/up.log").read_text().endswith("\nstopped; jobs go on at the next `eectl up`\n")
+    )
     place.run("down")  # nothing runs: no error
     place.run("status", code=8)  # the server is gone too
 
