@@ -41,12 +41,28 @@ def make_job_id(env: Env) -> str:
     return f"j{hashlib.sha256(env.new_id().encode()).hexdigest()[:23]}"
 
 
+class UnansweredError(BrokerUnavailableError):
+    """No engine answered a command of which a job may come all the same.
+
+    Attributes:
+        job: The job's id.
+    """
+
+    def __init__(self, text: str, *, job: str) -> None:
+        super().__init__(text)
+        self.job = job
+
+
 @contextmanager
 def naming_id(job: str) -> Iterator[None]:
-    """Have the error that no engine answered name the id of the job that may come of it all the same."""
+    """Have the error that no engine answered name the id of the job that may come of it all the same.
+
+    Raises:
+        UnansweredError: No engine answered.
+    """
     try:
         yield
     except BrokerUnavailableError as error:
-        raise BrokerUnavailableError(
-            f"{error}; the job's id is {job}: the same command with --id {job} makes no second one"
+        raise UnansweredError(
+            f"{error}; the job's id is {job}: the same command with --id {job} makes no second one", job=job
         ) from error

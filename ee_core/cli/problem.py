@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from ee_core.cli.exits import Exit, exit_of
+from ee_core.cli.ids import UnansweredError
 from ee_core.errors import EngineError, PluginError, WorkflowError
 
 # What happened, and what to do. A semicolon within quotes is somebody's value; an apostrophe in a word is no quote.
@@ -40,6 +41,7 @@ class Problem:
     place: dict[str, Any] | None = None  # file, line and column, from 1
     diagnostics: tuple[dict[str, Any], ...] = ()  # of a workflow: everything that was found
     text: str = ""  # what a person is told, where that is more than message and hint
+    job: str = ""  # which may come of the command all the same
 
     def to_text(self) -> str:
         """Return it for people."""
@@ -56,6 +58,8 @@ class Problem:
             "place": self.place,
             "exit": self.exit,
         }
+        if self.job:
+            members["job"] = self.job
         if self.diagnostics:
             members["diagnostics"] = list(self.diagnostics)
         return json.dumps(members, ensure_ascii=False)
@@ -67,7 +71,8 @@ def of_error(error: EngineError) -> Problem:
     if isinstance(error, WorkflowError) and error.diagnostics:
         return _of_workflow(error, exit_code)
     message, hint = (error.cause, error.cure) if isinstance(error, PluginError) else split(str(error))
-    return Problem(error.code, message, hint, exit_code, _find_place(error))
+    job = error.job if isinstance(error, UnansweredError) else ""
+    return Problem(error.code, message, hint, exit_code, _find_place(error), job=job)
 
 
 def of_usage(error: click.ClickException) -> Problem:

@@ -1,11 +1,12 @@
 """A job's id is made by the command that submits it, so that it is known also when no engine answers."""
 
 import asyncio
+import json
 
 import pytest
 
 from ee_core.cli.ids import make_job_id, naming_id
-from ee_core.cli.problem import split
+from ee_core.cli.problem import of_error
 from ee_core.client import Client
 from ee_core.errors import BrokerUnavailableError
 from ee_core.local.broker import MemoryBroker
@@ -23,13 +24,14 @@ async def test_without_an_answer_the_id_is_said_and_how_to_ask_again():
         with pytest.raises(BrokerUnavailableError) as caught, naming_id(job):
             await Client(broker, Subjects(""), env=env).execute(ExecuteJob(id=job, workflow="w"))
 
-    message, hint = split(str(caught.value))
+    said = of_error(caught.value)
 
-    assert message == "the command is in the broker, but no engine answered within 10 s"
-    assert hint == (
+    assert said.message == "the command is in the broker, but no engine answered within 10 s"
+    assert said.hint == (
         "start one with `eectl up` or `eectl engine run`: it will take the command up;"
         f" the job's id is {job}: the same command with --id {job} makes no second one"
     )
+    assert json.loads(said.to_json())["job"] == job
 
 
 @virtual_time
