@@ -195,10 +195,12 @@ async def _watch(client: Client, job: str, options: dict[str, Any], namespace: s
     if exit_code is Exit.INTERRUPTED:
         say(_how_to_go_on(job, options["journal"]))
         return exit_code
+    shown = await client.query(QueryJobs(what="job", job=job))
     if not output.is_for_people:
-        shown = await client.query(QueryJobs(what="job", job=job))
         output.record(shown, lambda: None, names=[job])
     if exit_code is Exit.INCIDENT:
+        if options["broker"] == "memory" and any(each["kind"] == "NoBot" for each in shown["incidents"]):
+            say("no bot but those of this command can do it: --bot FILE gives them the functions of FILE")
         say(_how_to_answer(job, options["journal"], _to_engine(command, options, namespace)))
     if exit_code is Exit.TIMED_OUT:
         say(

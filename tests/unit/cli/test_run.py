@@ -130,3 +130,14 @@ def test_a_job_that_is_over_is_shown_again_and_is_no_other(kept):
     assert (code, "job r1 is over; no new job is started" in said) == (Exit.OK, True)
 
     assert kept(ends, "--id", "r1", "-i", "folder=in")[0] == Exit.CONFLICT
+
+
+def test_what_no_bot_does_here_is_told_the_option_that_helps(kept):
+    asks = (
+        "ee: 1\nname: a\nstart: b\nnodes:\n  b: {activity: nobody.serves, next: c}\n  c: {end: succeeded}\n"
+    )
+
+    code, said = kept(asks)
+
+    assert code == Exit.INCIDENT
+    assert "no bot but those of this command can do it: --bot FILE gives them the functions of FILE\n" in said
