@@ -88,6 +88,8 @@ def _hint(misfit: Misfit, written: Item | None) -> str:
         return did_you_mean(value, words) if isinstance(value, str) else ""
     if "text" in misfit.expected and isinstance(value, bool | int | float):
         return "quote it"
+    if misfit.expected == ("a list",) and isinstance(value, str):
+        return "write a list, as in [one, another]"
     is_quoted = item is not None and item.style in {"'", '"'} and isinstance(value, str)
     return "leave out the quotes" if is_quoted and "number" in " ".join(misfit.expected) else ""
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ee_activity_http.activity import HttpActivity
 from ee_activity_http.settings import HttpSettings
+from ee_activity_shell.activity import ShellActivity
+from ee_activity_shell.settings import ShellSettings
 
 from ee_core.local.activities import DelayActivity, LogActivity, NoopActivity
 from ee_core.local.env import SystemEnv
@@ -31,6 +33,7 @@ def activities() -> dict[str, Any]:
         DelayActivity(),
         LogActivity(),
         HttpActivity(HttpSettings(), SystemEnv()),
+        ShellActivity(ShellSettings()),
         OddActivity(
             "mail.send",
             {"type": "object", "properties": {"to": {"type": "array", "items": {"type": "string"}}}},
@@ -97,6 +100,24 @@ WRONG = [
         ["EE-W413 10:25 5: 'headers.accept' in the input of 'http' is a number; expected text (quote it)"],
     ),
     (
+        "shell\n    with: {command: ls -l}",
+        [
+            "EE-W413 8:21 ls -l: 'command' in the input of 'shell' is text; expected a list (write a list, as in [one, another])"
+        ],
+    ),
+    (
+        "shell\n    with: {command: [ls], shell: true}",
+        ["EE-W413 8:34 true: 'shell' in the input of 'shell' is true; expected false ()"],
+    ),
+    (
+        "shell\n    with: {command: []}",
+        ["EE-W413 8:21 []: 'command' in the input of 'shell' has 0 items; expected at least 1 ()"],
+    ),
+    (
+        "shell\n    with: {command: [ls], exit_codes: [0, 256]}",
+        ["EE-W413 8:43 256: 'exit_codes.1' in the input of 'shell' is 256; expected at most 255 ()"],
+    ),
+    (
         "mail.send\n    with: {to: [a, 5, '${inputs.n}', 'x${inputs.n}']}",
         ["EE-W413 8:20 5: 'to.1' in the input of 'mail.send' is a number; expected text (quote it)"],
     ),
@@ -114,6 +135,9 @@ RIGHT = [
     "log\n    with: '${inputs.n}'",
     "delay\n    with: {seconds: '${inputs.n}'}",
     "delay\n    with: {for: 1d 2h}",
+    "shell\n    with: {command: [ls, '${inputs.n}'], exit_codes: [-15, 255]}",
+    "shell\n    with: {command: ls -l, shell: true}",
+    "shell\n    with: {command: '${inputs.n}'}",
     "delay\n    with: {for: '${inputs.n} minutes'}",
     "http\n    with: {method: get, url: 'http://x/${inputs.n}', json: null}",
     "http\n    with: {method: POST, url: 'http://x', text: null, timeout_s: 2.5}",

@@ -16,21 +16,38 @@ from ee_core.errors import PermanentActivityError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic.config import JsonDict
+
     from ee_activity_shell.settings import ShellSettings
 
 # Windows finds nothing of its own without SYSTEMROOT, and its shell stands in COMSPEC.
 _ALWAYS: Final = ("PATH", "SYSTEMROOT", "COMSPEC") if os.name == "nt" else ("PATH",)
 _MAX_CODE: Final = 255
+# What `ShellInput` checks besides types, in the words of its schema: so a workflow file is held against it, too.
+_COMMAND_SCHEMA: Final[JsonDict] = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        {"type": "string", "minLength": 1},
+    ]
+}
+_CODES_SCHEMA: Final[JsonDict] = {"items": {"type": "integer", "minimum": -_MAX_CODE, "maximum": _MAX_CODE}}
+_TOGETHER: Final[JsonDict] = {
+    "anyOf": [
+        {"properties": {"command": {"type": "array"}, "shell": {"const": False}}},
+        {"properties": {"command": {"type": "string"}, "shell": {"const": True}}, "required": ["shell"]},
+    ]
+}
 
 
 class ShellInput(BaseModel):
     """One program to run."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, json_schema_extra=_TOGETHER)
 
     command: list[str] | str = Field(
         min_length=1,
         description="The program and its arguments, as a list; a line of text with `shell: true`.",
+        json_schema_extra=_COMMAND_SCHEMA,
     )
     shell: bool = Field(
         default=False, description="Let the shell read the command; the settings must allow it."
@@ -40,7 +57,12 @@ class ShellInput(BaseModel):
     env: dict[str, str] = Field(
         default={}, description="Values of variables that `activities.shell.environment` names."
     )
-    exit_codes: list[int] = Field(default=[0], min_length=1, description="Exit codes that count as success.")
+    exit_codes: list[int] = Field(
+        default=[0],
+        min_length=1,
+        description="Exit codes that count as success.",
+        json_schema_extra=_CODES_SCHEMA,
+    )
     timeout_s: float | None = Field(default=None, gt=0, strict=False, description="Seconds it may take.")
     progress: bool = Field(
         default=False,
