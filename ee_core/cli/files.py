@@ -106,6 +106,7 @@ def load_file(
         bots: Bots that are known: what nodes select by is held against them.
 
     Raises:
+        InputError: It is a Python file.
         WorkflowError: It does not load; the text shows every fault in its place.
     """
     from ee_core.definitions import ServedType, expand_with, load
@@ -113,6 +114,8 @@ def load_file(
 
     of_bots = {name: ServedType(kind) for name, kind in (served or {}).items()}
     text = read_file(path)
+    if path.endswith(".py"):
+        raise InputError(f"{path} is a Python file, no workflow; name a bot's file with --bot")
     bound = read_file(bindings) if bindings else None
     definition = load(
         text,

@@ -51,6 +51,15 @@ def test_a_file_has_one_hash_whatever_is_known_of_its_bots(file, capsys):
     assert plain == known
 
 
+def test_a_python_file_in_the_place_of_a_workflow_is_told_where_a_bots_file_belongs(file, capsys):
+    Path("clerk.py").write_text("from ee_core import Bot\n")
+
+    assert run_command(["workflow", "check", "clerk.py"]) == Exit.INVALID_INPUT
+    err = capsys.readouterr().err
+    assert "clerk.py is a Python file, no workflow" in err
+    assert "name a bot's file with --bot" in err
+
+
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     target, link = tmp_path / "a.txt", tmp_path / "link"
     write_file(str(target), "one\n")
