@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ee_core.cli.problem import split
 from ee_core.errors import BrokerUnavailableError, EngineError
 from ee_core.local.env import SystemEnv
 from ee_core.local.mounts import find_network_mount
@@ -171,8 +172,7 @@ async def check_engine(client: Client) -> list[Finding]:
         after_us = env.now()
         bots = await client.query(QueryJobs(what="bots"))
     except BrokerUnavailableError as error:
-        cure = "start one with `eectl up` or `eectl engine run`, or name its namespace"
-        return [Finding("engine", "warn", f"none answers: {error}", cure)]
+        return [Finding("engine", "warn", *split(str(error)))]
     parked = engine["parked_jobs"]
     found = [Finding("engine", "ok", f"{engine['engine']}, {engine['open_jobs']} open jobs")]
     if parked:

@@ -118,13 +118,27 @@ async def _ask_engine(settings: Settings, shared: Mapping[str, Any]) -> list[Fin
     name = settings.broker.name
     try:
         async with connected(settings, timeout_s=_ANSWER_S) as client:
-            return [Finding("broker", "ok", f"{name!r} answers"), *await check_engine(client)]
+            found = [Finding("broker", "ok", f"{name!r} answers"), *await check_engine(client)]
     except BrokerUnavailableError as error:
         cause, _, cure = str(error).partition("; ")
         return [Finding("broker", "warn", *trace_address(cause, cure, shared))]
     except EngineError as error:
         cause, _, cure = str(error).partition("; ")
         return [Finding("broker", "fail", cause, cure)]
+    return [
+        trace_silence(each, shared) if (each.what, each.level) == ("engine", "warn") else each
+        for each in found
+    ]
+
+
+def trace_silence(silent: Finding, shared: Mapping[str, Any]) -> Finding:
+    """Say where address and namespace come from at which no engine answers."""
+    from dataclasses import replace
+
+    from ee_core.cli.address import trace_address
+
+    text, cure = trace_address(silent.text, silent.cure, shared)
+    return replace(silent, text=text, cure=cure)
 
 
 def _print(found: list[Finding]) -> None:

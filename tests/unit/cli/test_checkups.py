@@ -1,5 +1,6 @@
 """What `eectl doctor` sees: each trouble by itself, and what it says mends it."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -7,10 +8,24 @@ from contextlib import closing
 
 import pytest
 
-from ee_core.cli.checkups import check_folder, check_journal, check_port, check_server, compare_clocks
+from ee_core.cli.checkups import (
+    Finding,
+    check_engine,
+    check_folder,
+    check_journal,
+    check_port,
+    check_server,
+    compare_clocks,
+)
+from ee_core.cli.doctor import trace_silence
 from ee_core.cli.exits import Exit
 from ee_core.cli.main import run_command
+from ee_core.client import Client
+from ee_core.local.broker import MemoryBroker
 from ee_core.local.sqlite_journal import SqliteJournal
+from ee_core.messages.subjects import Subjects
+from ee_core.simulation.env import VirtualEnv
+from ee_core.simulation.pytest import virtual_time
 
 
 def only(findings):
@@ -137,6 +152,28 @@ def test_it_looks_on_when_no_broker_answers(tmp_path, monkeypatch, capsys):
     assert rows["broker"]["level"] == "warn"
     assert "eectl up" in rows["broker"]["cure"]
     assert rows["journal"]["level"] == "ok"
+
+
+@virtual_time
+async def test_an_engine_that_does_not_answer_is_told_once_with_its_cure():
+    env = VirtualEnv(asyncio.get_running_loop(), seed=1)
+    async with MemoryBroker(env) as broker:
+        found = only(await check_engine(Client(broker, Subjects("lab"), env=env)))
+
+    assert (found.level, found.text) == ("warn", "no engine answered in namespace 'lab'")
+    assert found.cure == "start one with `eectl engine run --namespace lab`, or name another namespace"
+
+
+def test_it_is_told_where_the_namespace_comes_from(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ee.toml").write_text("namespace = 'lab'\n")
+
+    traced = trace_silence(
+        Finding("engine", "warn", "no engine answered in namespace 'lab'", "start one"), {}
+    )
+
+    assert traced.text.endswith(" (this namespace comes from ee.toml:1:1)")
+    assert traced.cure == "start one"
 
 
 def test_the_command_that_shows_parked_jobs_can_be_given(capsys):
