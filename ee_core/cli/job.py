@@ -71,6 +71,7 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
     async def send() -> int:
         from ee_core.cli.meant import naming_files
         from ee_core.cli.taken import naming_differences
+        from ee_core.cli.warned import find_warnings
 
         async with connected(settings) as client:
             async with naming_files(command.workflow), naming_differences(client, command, definition):
@@ -82,6 +83,8 @@ def submit(context: click.Context, /, workflow: str, output: Output, **options: 
                 output.piece(said, name=job)
             else:
                 output.record(said, lambda: put(job), names=[job])
+            for diagnostic in await find_warnings(client, definition) if definition is not None else ():
+                say(diagnostic.render())
             if reply.status == "cancelled":  # it waits for nothing, so there is nothing to watch
                 say(f"job {job} was cancelled before it came, and never runs; submit it with another id")
                 return Exit.JOB_CANCELLED
@@ -462,7 +465,7 @@ def _to_command(
         inputs = parse_inputs(options["pairs"], options["input_file"])
         return ExecuteJob(workflow=workflow, inputs=inputs, **common), None
     registry = Registry(read_settings(context, _flags(options)), SystemEnv())
-    loaded = load_file(workflow, options["bindings"], registry)  # its warnings are for `workflow check`
+    loaded = load_file(workflow, options["bindings"], registry)
     inputs = parse_inputs(options["pairs"], options["input_file"], loaded.definition.workflow)
     command = ExecuteJob(workflow=loaded.content, bindings=loaded.bindings, inputs=inputs, **common)
     return command, loaded.definition

@@ -67,6 +67,11 @@ def test_a_misspelt_name_is_told_the_nearest_one(place):
         place.told("job", "list", "--namespace", "prod", code=8)
     )
 
+    unserved = HELLO.replace("activity: noop", "activity: nop")
+    (place.folder / "unserved.ee.yaml").write_text(unserved)
+    warned = place.told("job", "submit", "unserved.ee.yaml", code=0)
+    assert "no plugin here serves the activity type 'nop'; a bot must" in warned
+
     (place.folder / "ask.ee.yaml").write_text(ASK)
     place.run("job", "submit", "ask.ee.yaml", "--id", "ask1", "--watch", code=12)
     asked = "the incident is missing, job 'ask1' has: i1 NoBranchTaken (takes retry, fail)"
