@@ -90,7 +90,7 @@ async def serve(
                 told(f"bot {profile.id} serves {', '.join(sorted(profile.activities))}; Ctrl-C to leave")
                 if names := _idempotent(profile):
                     told(
-                        f"idempotent here: {names}; no engine knows that of a bot on a broker: write on_lost: retry at the"
+                        f"idempotent here: {names}; no engine knows that of a bot: write on_lost: retry at the"
                         " nodes that use it, or a person is asked whenever an attempt is lost"
                     )
                 await _until_left(hosts)

@@ -72,14 +72,14 @@ class Bot:
         from the input and converted to their types; one of type `Context` gets the context. Its result is converted
         to plain JSON.
 
-        What is said here with `stateless` and `idempotent` an engine knows only of a file that it was given (``eectl run --bot
-        FILE``; `check` and `rehearse` likewise). Of a bot that comes over a broker as NATS it knows the name alone: there
-        write ``on_lost: retry`` at the node.
+        An engine does not hear what is said here with `stateless` and `idempotent`: of a bot it knows the names of its
+        activities alone, also of one whose file ``eectl run --bot FILE`` was given. Write ``on_lost: retry`` at the nodes;
+        `check --bot FILE` then does not warn of it.
 
         Args:
             name: What workflow files say, as ``invoice.read``.
             stateless: Any process that has the function may do it; it needs no bot.
-            idempotent: It may be carried out more than once: what was lost is tried again without asking a person.
+            idempotent: It may be carried out more than once.
 
         Raises:
             MessageError: The name is not usable.
