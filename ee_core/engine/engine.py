@@ -23,7 +23,7 @@ from ee_core.engine.events import encode_events
 from ee_core.engine.hooks import EngineHooks
 from ee_core.engine.pruning import prune_jobs
 from ee_core.engine.queries import Queries
-from ee_core.errors import EngineError, EngineStoppedError, MessageError
+from ee_core.errors import EngineError, EngineStoppedError, JournalConflictError, MessageError
 from ee_core.executor import Executor, summarize
 from ee_core.fleet import Fleet
 from ee_core.messages.bots import BotHello, BotsCall
@@ -200,10 +200,12 @@ class Engine:
         """
         assert self._lost is not None, "the engine is open"
         error = await self._lost
-        cure = (
-            "; it drives the jobs now: end one of the two engines" if error.code == "journal_conflict" else ""
-        )
-        raise EngineStoppedError(f"the engine stops: {error}{cure}") from error
+        raise EngineStoppedError(
+            "another engine has taken over the journal and drives its jobs now, so this one has ended;"
+            " let it be so, or end the other one and start this one again"
+            if isinstance(error, JournalConflictError)
+            else f"the engine stops: {error}"
+        ) from error
 
     async def until_stopped(self, work: Coroutine[Any, Any, T]) -> T:
         """Do work that needs the engine; cancelled when that cannot go on. Raises as `wait_stopped`."""

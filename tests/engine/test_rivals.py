@@ -43,7 +43,9 @@ async def test_an_engine_that_has_nothing_to_write_learns_all_the_same_that_it_l
         first = w.engine
         second = await w.start()
 
-        assert isinstance(await first.ended(), EngineStoppedError)
+        ended = await first.ended()
+        assert isinstance(ended, EngineStoppedError)
+        assert str(ended).startswith("another engine has taken over the journal")
 
         await asyncio.sleep(60)
         assert second.life.is_running
