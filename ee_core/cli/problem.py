@@ -125,7 +125,7 @@ def _find_bounds(error: click.BadParameter) -> str:
 
 
 def _find_option(name: str, context: click.Context) -> str:
-    """Say that an option stands before the command, or is written with the other case."""
+    """Say that an option stands before the command or behind it, or is written with the other case."""
     root = context.find_root()
     above = {} if context is root else _list_options(root)
     for each in (name, name.swapcase()) if len(name) == 2 else (name,):
@@ -134,7 +134,12 @@ def _find_option(name: str, context: click.Context) -> str:
             return f"{each} goes before the command, as in `{root.command_path} {each}{above[each]}{command}`"
         if each in _list_options(context):
             return f"did you mean {each!r}?"
-    return ""
+    below = _list_options_below(context)
+    return (
+        f"{name} goes after the command, as in `{context.command_path} COMMAND {name}{below[name]}`"
+        if name in below
+        else ""
+    )
 
 
 def _list_options(context: click.Context) -> dict[str, str]:
@@ -145,6 +150,17 @@ def _list_options(context: click.Context) -> dict[str, str]:
         for each in found
         for name in each.opts
     }
+
+
+def _list_options_below(context: click.Context) -> dict[str, str]:
+    """Return likewise the options of all commands of a group."""
+    found: dict[str, str] = {}
+    group = context.command
+    if isinstance(group, click.Group):
+        for each in filter(None, (group.get_command(context, name) for name in group.list_commands(context))):
+            below = click.Context(each, parent=context, info_name=each.name)
+            found |= _list_options_below(below) | _list_options(below)
+    return found
 
 
 def _find_group(context: click.Context, message: str) -> str:

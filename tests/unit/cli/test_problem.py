@@ -70,6 +70,14 @@ def test_what_a_number_may_be_is_said_in_words(line, said, capsys):
         ),
         ("job -v list", "-v goes before the command, as in `eectl -v job`"),
         ("-c ee.toml job list", "did you mean '-C'?"),
+        (
+            "--namespace prod job list",
+            "--namespace goes after the command, as in `eectl COMMAND --namespace NAME`",
+        ),
+        (
+            "job --workflow a list",
+            "--workflow goes after the command, as in `eectl job COMMAND --workflow NAME`",
+        ),
         ("job submit x -L a=b", "did you mean '-l'?"),
         ("job list --limt 3", "did you mean '--limit'?"),
         ("job list -z", "see `eectl job list --help`"),
