@@ -30,6 +30,7 @@ EE-W120  warning  a condition is never looked at: the node follows every pointer
 EE-W121  error    the start is a join: the first token comes from no pointer
 EE-W122  warning  a pointer is never followed: one before it, or beside an `otherwise`, is always true
 EE-W123  warning  two joins may each wait for the other
+EE-W124  warning  the join waits for inputs that exclude each other
 ======== ======== ==============================================================================================
 """
 

@@ -14,7 +14,7 @@ from ee_core.model.events import ON_ERROR
 from ee_core.model.finding import Finding, Severity
 from ee_core.model.graph import Graph, build
 from ee_core.model.paths import components, distances, gathered
-from ee_core.model.soundness_joins import find_facing
+from ee_core.model.soundness_joins import find_exclusive, find_facing
 from ee_core.model.workflow import Node, NodeKind, Workflow
 
 _WORKING = 1  # the bit of "an activity is reached"; joins have the bits above
@@ -47,9 +47,10 @@ def check_paths(workflow: Workflow) -> Iterator[Finding]:
     is_reached = [steps is not None for steps in distances(successors, [graph.start])]
     ways = _Map(workflow, graph, successors, component_of, is_reached)
     yield from _check_reached(ways)
-    branches = [_branches(ways, node) for node in range(len(successors))]
+    forks = [_branches(ways, node) for node in range(len(successors))]
+    branches = [[graph.arrows[arrow].target for arrow in arrows] for arrows in forks]
     facing = list(find_facing(workflow, graph, successors, branches, component_of))
-    yield from _check_joins(ways, {join for pair in facing for join in pair})
+    yield from _check_joins(ways, {join for pair in facing for join in pair}, find_exclusive(graph, forks))
     yield from _check_facing(ways, facing)
     yield from _check_cycles(ways)
     yield from _check_ends(ways)
@@ -66,7 +67,7 @@ def _check_reached(ways: _Map) -> Iterator[Finding]:
         yield Finding("EE-W106", severity, node.id, None, text, "point at it, or leave it out")
 
 
-def _check_joins(ways: _Map, facing: set[int]) -> Iterator[Finding]:
+def _check_joins(ways: _Map, facing: set[int], exclusive: dict[int, tuple[int, int]]) -> Iterator[Finding]:
     for number, node in enumerate(ways.workflow.nodes):
         if node.kind is not NodeKind.JOIN:
             continue
@@ -86,6 +87,19 @@ def _check_joins(ways: _Map, facing: set[int]) -> Iterator[Finding]:
             text = f"join {node.id!r} can be filled only with its own output, which comes back in a cycle"
             hint = "use join: reachable, or let fewer tokens do"
             yield Finding("EE-W118", "warning", node.id, None, text, hint)
+        elif node.join != "reachable" and wanted == len(inputs) and number in exclusive:
+            yield from _tell_exclusive(ways, node, exclusive[number])
+
+
+def _tell_exclusive(ways: _Map, join: Node, inputs: tuple[int, int]) -> Iterator[Finding]:
+    sources = [ways.graph.arrows[arrow].source for arrow in inputs]
+    if not all(ways.is_reached[source] for source in sources):
+        return  # has its own finding
+    one, other = (repr(ways.node(source).id) for source in sources)
+    what = f"{one} and {other}" if one != other else f"two pointers of {one}"
+    text = f"join {join.id!r} waits for {what}, but a job never comes from both: the ways to them exclude each other"
+    hint = "use join: reachable, which waits for what can still come"
+    yield Finding("EE-W124", "warning", join.id, None, text, hint)
 
 
 def _check_facing(ways: _Map, pairs: list[tuple[int, int]]) -> Iterator[Finding]:
@@ -147,7 +161,7 @@ def _cut_branches(ways: _Map) -> dict[int, int]:
     found: dict[int, int] = {}
     steps = 0
     for fork in range(len(masks)):
-        branches = _branches(ways, fork)
+        branches = [ways.graph.arrows[arrow].target for arrow in _branches(ways, fork)]
         counts = Counter(masks[branch] for branch in branches)
         for mask in counts:
             if not mask & _WORKING:
@@ -164,12 +178,12 @@ def _cut_branches(ways: _Map) -> dict[int, int]:
 
 
 def _branches(ways: _Map, fork: int) -> list[int]:
-    """Return where tokens may go at the same time: not by an error pointer, an otherwise, or one of a choice."""
+    """Return the arrows that tokens may follow at the same time: no error pointer, no otherwise, none of a choice."""
     node = ways.node(fork)
     if not ways.is_reached[fork] or node.kind in (NodeKind.EXCLUSIVE, NodeKind.END):
         return []
-    arrows = (ways.graph.arrows[arrow] for arrow in ways.graph.out[fork])
-    return [a.target for a in arrows if a.slot != ON_ERROR and not node.pointers[a.slot].otherwise]
+    slots = ((arrow, ways.graph.arrows[arrow].slot) for arrow in ways.graph.out[fork])
+    return [arrow for arrow, slot in slots if slot != ON_ERROR and not node.pointers[slot].otherwise]
 
 
 def _without_joins(ways: _Map, starts: list[int], marks: list[int], mask: int) -> set[int]:

@@ -134,7 +134,8 @@ def test_a_join_that_wants_more_than_its_inputs_or_none(want):
 
 
 def test_an_error_pointer_is_an_input():
-    assert found(act("a", "j", on_error="j"), join("j", 2, "done"), end()) == []
+    # two inputs, so it is neither W108 nor W109
+    assert found(act("a", "j", on_error="j"), join("j", 2, "done"), end()) == [("EE-W124", "j", None)]
 
 
 def test_a_cycle_without_an_activity():
@@ -246,6 +247,45 @@ def test_a_join_that_waits_for_its_own_output_is_a_warning(want, codes):
     )
 
     assert [code for code, *_ in found(*nodes)] == codes
+
+
+def choice(id, one, other):
+    return node(id, NodeKind.EXCLUSIVE, Pointer(one, when="x"), Pointer(other, otherwise=True))
+
+
+CHOSEN = (choice("c", "a", "b"), act("a", "j"), act("b", "j"))
+DETOUR = (fork("f", "a", "b"), act("a", "j", on_error="r"), act("r", "j"), act("b", "j"))
+
+
+@pytest.mark.parametrize("nodes", [CHOSEN, DETOUR, (choice("c", "j", "j"),)])
+@pytest.mark.parametrize(("want", "is_told"), [("all", True), ("reachable", False), (1, False)])
+def test_a_join_of_inputs_that_exclude_each_other_is_a_warning(nodes, want, is_told):
+    told = [code for code, *_ in found(*nodes, join("j", want, "done"), end())]
+
+    assert told == (["EE-W124"] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        (fork("f", "a", "b"), act("a", "j"), act("b", "j")),
+        (fork("f", "a", "b"), act("a", "j"), choice("b", "j2", "done"), act("j2", "j")),
+        (node("i", NodeKind.INCLUSIVE, Pointer("j", when="x"), Pointer("j", when="y")),),
+        # one branch goes back to the fork, and takes the other way then
+        (fork("f", "c", "again"), choice("c", "a", "b"), act("a", "j"), act("b", "j"), act("again", "f")),
+        # the two tokens are split behind another join
+        (
+            fork("f", "a", "b"),
+            act("a", "k"),
+            act("b", "k"),
+            join("k", "all", "x", "y"),
+            act("x", "j"),
+            act("y", "j"),
+        ),
+    ],
+)
+def test_inputs_that_may_come_together_are_no_finding(nodes):
+    assert "EE-W124" not in [code for code, *_ in found(*nodes, join("j", "all", "done"), end())]
 
 
 @pytest.mark.parametrize("rules", [("all", "all"), ("reachable", "reachable"), (2, "all"), ("reachable", 2)])
