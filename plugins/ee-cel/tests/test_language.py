@@ -67,6 +67,8 @@ def test_a_setting_is_refused_by_name():
     [
         ("inputs.limt > 1", 1, 8, 4, "unknown name 'inputs.limt'", "limit"),
         ("input.limit > 1", 1, 1, 5, "unknown name 'input'", "inputs"),
+        ("limit > 1", 1, 1, 5, "unknown name 'limit'", "inputs.limit"),
+        ("read.a > 1", 1, 1, 4, "unknown name 'read'", "nodes.read.output"),
         ("nodes.raed.output.a", 1, 7, 4, "unknown name 'nodes.raed'", "read"),
         ("nodes . raed . output", 1, 9, 4, "unknown name 'nodes.raed'", "read"),
         ("nodes.read.outptu.z", 1, 12, 6, "unknown name 'nodes.read.outptu'", "output"),

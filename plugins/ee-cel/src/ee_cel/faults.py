@@ -101,6 +101,13 @@ def _explain_unknown(name: str, offset: int, source: str, declared: Mapping[str,
     return _explain_chain(chain, source, declared)
 
 
+def _find_first_word(word: str, known: list[str], paths: list[tuple[str, ...]]) -> str:
+    """Return what was meant by the first word of a name: perhaps one that stands behind another, as a node's."""
+    behind = sorted(".".join(path) for path in paths if path[1:2] == (word,))
+    output = [name for name in behind if name.endswith(".output")]
+    return next(iter(output or behind), "") or _nearest(word, [*known, "true", "false", "null"])
+
+
 def _explain_chain(chain: Chain, source: str, declared: Mapping[str, str]) -> Fault:
     """Find the first word that leads to no declared name."""
     paths = [tuple(name.split(".")) for name in declared]
@@ -108,9 +115,8 @@ def _explain_chain(chain: Chain, source: str, declared: Mapping[str, str]) -> Fa
     for place, word in enumerate(chain.words):
         known = sorted({path[place] for path in paths if len(path) > place and path[:place] == texts[:place]})
         if word.text not in known:
-            hint = habits.NAMES.get(word.text) or _nearest(
-                word.text, [*known, "true", "false", "null"] if not place else known
-            )
+            hint = _nearest(word.text, known) if place else _find_first_word(word.text, known, paths)
+            hint = habits.NAMES.get(word.text) or hint
             name = ".".join(texts[: place + 1])
             return _fault(f"unknown name {name!r}", source, word.start, len(word.text), hint)
     last = chain.words[-1]
