@@ -130,10 +130,19 @@ def report_unsure_reads(draft: Draft, programs: list[tuple[Written, Program]], r
             asks = f"nodes.{node}.visits" in program.references or "has(" in written.source
             if head != "nodes" or member not in {"output", "error"} or asks:
                 continue
-            if ways.can_miss(NodeId(node), before=written.node, is_after=written.is_condition):
+            how = _how_missed(ways, NodeId(node), member, written)
+            if how:
                 place = written.place(max(0, written.source.find(name)), len(name))
-                message = (
-                    f"{name} is read at node {written.node!r}, which a job can come to without node {node!r}"
-                )
+                message = f"{name} is read at node {written.node!r}, which a job can come to {how} {node!r}"
                 hint = f"ask first, as in has({name}) && ..., or lead all paths through {node!r}"
                 report.warn("EE-W304", place, message, hint)
+
+
+def _how_missed(ways: Ways, node: NodeId, member: str, written: Written) -> str:
+    """Say how a job may come to a reader without what it reads; empty if it cannot."""
+    before, is_after = written.node, written.is_condition
+    if ways.can_miss(node, before=before, is_after=is_after):
+        return "without node"
+    if member == "output" and ways.can_miss(node, before=before, is_after=is_after, failed=True):
+        return "after the failure of node"
+    return ""

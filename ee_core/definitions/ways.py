@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ee_core.errors import WorkflowError
+from ee_core.model.events import ON_ERROR
 from ee_core.model.graph import build
 from ee_core.model.workflow import NodeKind
 
@@ -28,26 +29,28 @@ class Ways:
             self._graph = build(workflow)
         except WorkflowError:
             self._graph = None  # soundness has told already
-        self._without: dict[NodeId, frozenset[int]] = {}
+        self._without: dict[tuple[NodeId, bool], frozenset[int]] = {}
 
-    def can_miss(self, node: NodeId, *, before: NodeId, is_after: bool) -> bool:
+    def can_miss(self, node: NodeId, *, before: NodeId, is_after: bool, failed: bool = False) -> bool:
         """Return whether a token can be at a node while another has never ended.
 
         Args:
             node: The one that is read.
             before: The one that reads.
             is_after: It reads when it has ended itself, as the conditions of its pointers do.
+            failed: That the other failed, and its error pointer was followed, counts as never ended.
         """
         if self._graph is None or node not in self._graph.index:
             return False
         if is_after and node == before:
             return False
-        if node not in self._without:
-            self._without[node] = self._come_to_without(self._graph.index[node])
-        return self._graph.index[before] in self._without[node]
+        key = (node, failed)
+        if key not in self._without:
+            self._without[key] = self._come_to_without(self._graph.index[node], failed=failed)
+        return self._graph.index[before] in self._without[key]
 
-    def _come_to_without(self, avoided: int) -> frozenset[int]:
-        """Return the nodes that a token can come to without passing through another."""
+    def _come_to_without(self, avoided: int, *, failed: bool) -> frozenset[int]:
+        """Return the nodes that a token can come to without passing through another, or through its success."""
         graph = self._graph
         if graph is None:
             return frozenset()
@@ -56,9 +59,9 @@ class Ways:
         walk = [graph.start]
         while walk:
             number = walk.pop()
-            if number == avoided:
-                continue  # one may be at the node itself, but not behind it
             for arrow in graph.out[number]:
+                if number == avoided and not (failed and graph.arrows[arrow].slot == ON_ERROR):
+                    continue  # one may be at the node itself, but not behind it
                 target = graph.arrows[arrow].target
                 filled.setdefault(target, set()).add(arrow)
                 if target not in come and len(filled[target]) >= self._wanted(target):

@@ -146,6 +146,10 @@ READS = {
     "one of two is enough": ("b", "  a: {parallel: [b, c]}\n  b: {activity: noop, next: j}\n  c: {activity: noop, next: j}\n  j: {join: 1, next: d}\n  d: {activity: noop, with: {output: '${nodes.b.output}'}, next: z}\n", True),
     "a sibling": ("b", "  a: {parallel: [b, c]}\n  b: {activity: noop, next: j}\n  c: {activity: noop, with: {output: '${nodes.b.output}'}, next: j}\n  j: {join: all, next: z}\n", True),
     "its own condition": ("a", "  a: {activity: noop, next: [{when: nodes.a.output.x, next: z}, {otherwise: true, next: z}]}\n", False),
+    "behind its failure": ("a", "  a: {activity: noop, on_error: b, next: c}\n  b: {activity: noop, next: c}\n  c: {activity: noop, with: {output: '${nodes.a.output}'}, next: z}\n", True),
+    "where its error leads away": ("a", "  a: {activity: noop, on_error: z, next: c}\n  c: {activity: noop, with: {output: '${nodes.a.output}'}, next: z}\n", False),
+    "its error behind its failure": ("a", "  a: {activity: noop, on_error: b, next: z}\n  b: {activity: noop, with: {output: '${nodes.a.error}'}, next: z}\n", False),
+    "again after its failure": ("a", "  a: {activity: noop, on_error: b, next: c}\n  b: {activity: noop, next: a}\n  c: {activity: noop, with: {output: '${nodes.a.output}'}, next: z}\n", False),
     "its own input": ("a", "  a: {activity: noop, with: {output: '${nodes.a.output}'}, next: z}\n", True),
 }  # fmt: skip
 
