@@ -124,7 +124,12 @@ def _read_form(root: Item, report: Report, expand: ExpandNode) -> Draft:
         draft = export.read_export(root, nodes, report, expand)
     else:
         message = "this is no workflow: it has neither 'ee: 1' and 'nodes', nor a 'workflow' list"
-        report.error("EE-W209", root.text.place_at(root.start), message, "begin with ee: 1")
+        hint = (
+            "it is a file of tests: eectl test FILE"
+            if isinstance(root.value, dict) and "tests" in root.value
+            else "begin with ee: 1"
+        )
+        report.error("EE-W209", root.text.place_at(root.start), message, hint)
         report.raise_errors()
         raise AssertionError("an error was reported and not raised")
     return draft
@@ -177,7 +182,12 @@ def _warn_on_lost(
         message = (
             f"a lost attempt may have been carried out, and {activity.type!r} is not known to be idempotent"
         )
-        report.warn("EE-W403", place, message, "write on_lost: ask or incident if twice does harm")
+        report.warn(
+            "EE-W403",
+            place,
+            message,
+            "write on_lost: ask or incident if twice does harm; `workflow check --bot FILE` knows what a bot's function says",
+        )
     elif activity.on_lost == "ask" and activity.stateless:
         message = f"no bot does {activity.type!r}, so there is no ledger to ask"
         report.warn("EE-W404", place, message, "write on_lost: incident or retry, or select a bot")

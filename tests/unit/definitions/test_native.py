@@ -269,6 +269,7 @@ FAULTS = {
     "input that is none": (HEAD + "inputs: {n: string}\nnodes: {a: {end: succeeded}}\n", "EE-W203", 4, "expected a mapping", "{type: string}"),
     "on_failure": (HEAD + "on_failure: go\nnodes: {a: {end: succeeded}}\n", "EE-W204", 4, "'go'", ""),
     "no form": ("a: b\n", "EE-W209", 1, "no workflow", "ee: 1"),
+    "a file of tests": ("workflow: a.ee.yaml\ntests: []\n", "EE-W209", 1, "no workflow", "eectl test FILE"),
 }  # fmt: skip
 
 
