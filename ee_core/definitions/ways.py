@@ -38,7 +38,7 @@ class Ways:
             node: The one that is read.
             before: The one that reads.
             is_after: It reads when it has ended itself, as the conditions of its pointers do.
-            failed: That the other failed, and its error pointer was followed, counts as never ended.
+            failed: That the other failed, and the job went on, counts as never ended.
         """
         if self._graph is None or node not in self._graph.index:
             return False
@@ -60,7 +60,7 @@ class Ways:
         while walk:
             number = walk.pop()
             for arrow in graph.out[number]:
-                if number == avoided and not (failed and graph.arrows[arrow].slot == ON_ERROR):
+                if number == avoided and not (failed and self._is_of_failure(number, arrow)):
                     continue  # one may be at the node itself, but not behind it
                 target = graph.arrows[arrow].target
                 filled.setdefault(target, set()).add(arrow)
@@ -68,6 +68,14 @@ class Ways:
                     come.add(target)
                     walk.append(target)
         return frozenset(come)
+
+    def _is_of_failure(self, number: int, arrow: int) -> bool:
+        """Say whether a node's arrow may be followed when the node has failed."""
+        assert self._graph is not None, "it has arrows"
+        node = self._workflow.nodes[number]
+        if node.on_error is not None:
+            return self._graph.arrows[arrow].slot == ON_ERROR
+        return node.activity is not None and not node.activity.fail_job
 
     def _wanted(self, number: int) -> int:
         node = self._workflow.nodes[number]

@@ -148,6 +148,7 @@ READS = {
     "its own condition": ("a", "  a: {activity: noop, next: [{when: nodes.a.output.x, next: z}, {otherwise: true, next: z}]}\n", False),
     "behind its failure": ("a", "  a: {activity: noop, on_error: b, next: c}\n  b: {activity: noop, next: c}\n  c: {activity: noop, with: {output: '${nodes.a.output}'}, next: z}\n", True),
     "where its error leads away": ("a", "  a: {activity: noop, on_error: z, next: c}\n  c: {activity: noop, with: {output: '${nodes.a.output}'}, next: z}\n", False),
+    "behind one that may fail": ("a", "  a: {activity: noop, fail_job: false, next: c}\n  c: {activity: noop, with: {output: '${nodes.a.output}'}, next: z}\n", True),
     "its error behind its failure": ("a", "  a: {activity: noop, on_error: b, next: z}\n  b: {activity: noop, with: {output: '${nodes.a.error}'}, next: z}\n", False),
     "again after its failure": ("a", "  a: {activity: noop, on_error: b, next: c}\n  b: {activity: noop, next: a}\n  c: {activity: noop, with: {output: '${nodes.a.output}'}, next: z}\n", False),
     "its own input": ("a", "  a: {activity: noop, with: {output: '${nodes.a.output}'}, next: z}\n", True),
