@@ -88,7 +88,10 @@ def _explain(path: str, error: Exception) -> PluginLoadError:
     if isinstance(error, SyntaxError) and error.filename and _same(error.filename, path):
         lines, text = [error.lineno], error.msg
     elif isinstance(error, ModuleNotFoundError):
-        cure = f"mend the name, or install it where eectl is: {sys.prefix}"
+        cure = (
+            f"mend the name, or install its package where eectl is: `uv pip install --python {sys.executable} PACKAGE`,"
+            f" or with pip `{sys.executable} -m pip install PACKAGE`"
+        )
     place = f"{path}:{lines[-1]}" if lines else path
     return PluginLoadError(f"{place} cannot be imported: {type(error).__name__}: {text}", cure=cure)
 

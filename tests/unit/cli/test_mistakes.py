@@ -79,7 +79,7 @@ def test_inputs_that_are_no_json_object(capsys, tmp_path, content, fault):
     [
         ("x = 1\ndef f(:\n", "bot.py:2 cannot be imported: SyntaxError: invalid syntax\nhint: mend it there"),
         ("x = 1\n\n1 / 0\n", "bot.py:3 cannot be imported: ZeroDivisionError: division by zero\nhint: mend it there"),
-        ("import nowhere_at_all\n", f"bot.py:1 cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'\nhint: mend the name, or install it where eectl is: {sys.prefix}"),
+        ("import nowhere_at_all\n", f"bot.py:1 cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'\nhint: mend the name, or install its package where eectl is: `uv pip install --python {sys.executable} PACKAGE`, or with pip `{sys.executable} -m pip install PACKAGE`"),
         (BOT + 'bot = Bot("b")\n', "bot.py defines a bot without functions\nhint: decorate some with @bot.activity"),
         ("x = 1\n", "bot.py defines no bot\nhint: write "),
     ],
