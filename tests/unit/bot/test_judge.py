@@ -187,6 +187,8 @@ class SlotMachine(RuleBasedStateMachine):
     @rule(visit=visits, attempt=attempts, fence=st.none() | fences)
     def cancel(self, visit, attempt, fence):
         key = AttemptKey("j", visit, attempt)
+        if fence is not None:  # an attempt has one assignment, whatever is sent about it
+            fence = self.fences.setdefault(key, fence)
         ruling = self.slot.take_cancel(
             ActivityCancel(job="j", visit=visit, attempt=attempt, fence=fence, reply_to="r")
         )
