@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ee_core.cli.meant import list_newest
 from ee_core.definitions.diagnostics import did_you_mean
 from ee_core.errors import NotFoundError
 from ee_core.messages.jobs import QueryJobs
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from ee_core.client import Client
 
-_MOST: Final = 1000  # jobs that are looked through, newest first
 _SHOWN: Final = 10  # names
 
 
@@ -24,7 +24,7 @@ async def explain_none(client: Client, wanted: Mapping[str, Any]) -> str:
         wanted: The filter, as `jobs.query` takes it.
     """
     named = [name for name in ("workflow", "owner") if name in wanted]
-    rows = await client.query(QueryJobs(what="list", filter={"limit": _MOST})) if named else []
+    rows = await list_newest(client) if named else []
     for name in named:
         known = sorted({row[name] for row in rows if row[name]})
         if wanted[name] not in known:

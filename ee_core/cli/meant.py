@@ -15,7 +15,7 @@ from ee_core.errors import BrokerUnavailableError, ConflictError, NotFoundError
 from ee_core.messages.jobs import QueryJobs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from ee_core.client import Client
 
@@ -36,8 +36,13 @@ async def naming_jobs(client: Client, job: str) -> AsyncIterator[None]:
 
 async def find_near_job(client: Client, job: str) -> str:
     """Return a hint with the id of the job that was probably meant; empty when there is none."""
-    rows = await client.query(QueryJobs(what="list", filter={"limit": _MOST}))
-    return did_you_mean(job, [row["job"] for row in rows])
+    return did_you_mean(job, [row["job"] for row in await list_newest(client)])
+
+
+async def list_newest(client: Client) -> list[Mapping[str, Any]]:
+    """Return the jobs that names are looked for in, as rows of the list."""
+    rows: list[Mapping[str, Any]] = await client.query(QueryJobs(what="list", filter={"limit": _MOST}))
+    return rows
 
 
 @asynccontextmanager

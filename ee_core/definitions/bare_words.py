@@ -82,3 +82,12 @@ def map_expressions(value: Any, change: Callable[[str], str]) -> Any:
         made += [value[at : source.offset], change(source.text)]
         at = source.offset + len(source.text)
     return "".join([*made, value[at:]])
+
+
+def blank_expressions(text: str) -> str:
+    """Return a text with blanks for the expressions inside ``${ }``, as long as before.
+
+    Raises:
+        TemplateError: The text has a ``${`` that does not end, or is empty.
+    """
+    return str(map_expressions(text, lambda source: " " * len(source)))

@@ -15,17 +15,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ee_core.definitions.bare_words import blank_expressions
 from ee_core.errors import TemplateError
-from ee_core.model import template
 from ee_core.model.references import PREFIX, is_name, name_of, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ee_core.definitions.diagnostics import Report
     from ee_core.definitions.draft import Draft
     from ee_core.definitions.items import Item
-    from ee_core.model.template import Source
 
 _WORD: Final = PREFIX.removesuffix(":")
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_.-]*"
@@ -45,7 +42,7 @@ def _check_text(item: Item, text: str, report: Report) -> None:
     if name_of(text) is not None or ":" not in text:
         return
     try:
-        sources = template.parse(text).sources
+        outside = blank_expressions(text)  # what stands in an expression is that one's own text
     except TemplateError:
         return  # told elsewhere
     if name := _near_miss(text):
@@ -54,9 +51,9 @@ def _check_text(item: Item, text: str, report: Report) -> None:
         report.warn("EE-W421", item.place_in(0, len(text)), message, hint)
     elif text.startswith(PREFIX):
         if not _PROSE.match(text):
-            _report_no_name(item, text, report, is_made=bool(sources))
+            _report_no_name(item, text, report, is_made=outside != text)
     else:
-        _check_within(item, text, sources, report)
+        _check_within(item, outside, report)
 
 
 def _near_miss(text: str) -> str | None:
@@ -85,11 +82,8 @@ def _report_no_name(item: Item, text: str, report: Report, *, is_made: bool) -> 
     report.warn("EE-W421", item.place_in(0, len(text)), message, hint)
 
 
-def _check_within(item: Item, text: str, sources: Sequence[Source], report: Report) -> None:
-    for source in sources:  # what stands in an expression is that one's own text
-        end = source.offset + len(source.text)
-        text = text[: source.offset] + " " * len(source.text) + text[end:]
-    for match in _WITHIN.finditer(text):
+def _check_within(item: Item, outside: str, report: Report) -> None:
+    for match in _WITHIN.finditer(outside):
         message = f"{match.group()!r:.80} stands inside a longer text, so it refers to no secret and is sent as it is"
         hint = "a reference stands alone: put the whole text into the secret, or use an input that takes the secret alone"
         report.warn("EE-W421", item.place_in(match.start(), len(match.group())), message, hint)

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ee_core.definitions.bare_words import blank_expressions
 from ee_core.errors import TemplateError
-from ee_core.model import template
 
 if TYPE_CHECKING:
     from ee_core.definitions.diagnostics import Report
@@ -36,13 +36,10 @@ def check_unmarked(draft: Draft, report: Report) -> None:
 
 def _check_text(item: Item, text: str, report: Report) -> None:
     try:
-        sources = template.parse(text).sources
+        outside = blank_expressions(text)  # what stands in an expression is that one's own text
     except TemplateError:
         return  # told elsewhere
-    for source in sources:  # what stands in an expression is that one's own text
-        end = source.offset + len(source.text)
-        text = text[: source.offset] + " " * len(source.text) + text[end:]
-    for match in _FORMS.finditer(text):
+    for match in _FORMS.finditer(outside):
         read = next(filter(None, match.groups()))
         message = f"{match.group()!r:.80} is no expression, and is sent as it is"
         report.warn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,8 @@ from ee_core.local.activities import NoopActivity
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from ee_core.definitions.diagnostics import Diagnostic
 
 
 class BotActivity:
@@ -53,6 +56,21 @@ def activities() -> dict[str, ActivityType]:
         "sap.post": BotActivity("sap.post"),
         "sap.print": BotActivity("sap.print"),
     }
+
+
+@pytest.fixture
+def warnings_of(load_text: Callable[..., Definition]) -> Callable[[str, Any], list[tuple[str, Diagnostic]]]:
+    """Return the warnings of one code that an activity's input of this value gets, each with the text it is about."""
+
+    def warn(code: str, value: Any) -> list[tuple[str, Diagnostic]]:
+        head = "ee: 1\nname: w\ninputs: {name: {type: string}}\nstart: a\nnodes:\n  z: {end: succeeded}\n"
+        found = load_text(
+            f"{head}  a: {{activity: noop, with: {{output: {json.dumps(value)}}}, next: z}}\n"
+        ).diagnostics
+        assert {(each.code, each.severity) for each in found} <= {(code, "warning")}
+        return [(each.shown[each.column - 1 :][: each.span], each) for each in found]
+
+    return warn
 
 
 @pytest.fixture

@@ -10,18 +10,10 @@ from jsonschema import Draft202012Validator
 from ee_core.definitions.holes import Hole, with_holes
 from ee_core.definitions.schema_inputs import EXPRESSION
 
-HEAD = "ee: 1\nname: w\ninputs: {name: {type: string}}\nstart: a\nnodes:\n  z: {end: succeeded}\n"
-
 
 @pytest.fixture
-def warned(load_text):
-    def load(value):
-        text = f"{HEAD}  a: {{activity: noop, with: {{output: {json.dumps(value)}}}, next: z}}\n"
-        found = load_text(text).diagnostics
-        assert {(each.code, each.severity) for each in found} <= {("EE-W421", "warning")}
-        return [(each.shown[each.column - 1 :][: each.span], each.message) for each in found]
-
-    return load
+def warned(warnings_of):
+    return lambda value: [(shown, each.message) for shown, each in warnings_of("EE-W421", value)]
 
 
 @pytest.mark.parametrize(
@@ -86,15 +78,13 @@ def test_what_looks_like_a_reference_and_is_none_is_told_at_its_place(warned, va
         "scret:SEAL_KEY",
     ],
 )
-def test_a_near_miss_of_a_reference_is_told_with_how_it_is_written(load_text, value):
-    text = f"{HEAD}  a: {{activity: noop, with: {{output: {{key: {json.dumps(value)}}}}}, next: z}}\n"
-
-    [found] = load_text(text).diagnostics
+def test_a_near_miss_of_a_reference_is_told_with_how_it_is_written(warnings_of, value):
+    [(shown, found)] = warnings_of("EE-W421", {"key": value})
 
     assert (found.code, found.severity) == ("EE-W421", "warning")
     assert found.message == f"{value.strip()!r} refers to no secret, and is sent as it is"
     assert found.hint == "did you mean secret:SEAL_KEY? small letters, no blank, nothing around it"
-    assert json.loads(f'"{found.shown[found.column - 1 :][: found.span]}"') == value
+    assert json.loads(f'"{shown}"') == value
 
 
 def test_a_reference_is_a_text_that_is_not_known_yet():

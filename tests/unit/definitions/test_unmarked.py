@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
-
-HEAD = "ee: 1\nname: w\ninputs: {name: {type: string}}\nstart: a\nnodes:\n  z: {end: succeeded}\n"
 
 
 @pytest.fixture
-def warned(load_text):
-    def load(value):
-        text = f"{HEAD}  a: {{activity: noop, with: {{output: {json.dumps(value)}}}, next: z}}\n"
-        found = load_text(text).diagnostics
-        assert {(each.code, each.severity) for each in found} <= {("EE-W307", "warning")}
-        return [(each.shown[each.column - 1 :][: each.span], each.hint) for each in found]
-
-    return load
+def warned(warnings_of):
+    return lambda value: [(shown, each.hint) for shown, each in warnings_of("EE-W307", value)]
 
 
 @pytest.mark.parametrize(
