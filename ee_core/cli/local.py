@@ -112,7 +112,6 @@ async def local_bots(
     from ee_core.bot.host import BotHost
     from ee_core.bot.ledger import open_ledger
     from ee_core.bot.profile import Profile
-    from ee_core.bot.secrets import remembering
 
     activities: dict[str, ActivityType] = dict(parts.registry.installed_activities())
     labels: dict[str, str] = {"pool": POOL}
@@ -121,7 +120,6 @@ async def local_bots(
         activities.update(profile.activities)
         labels.update(profile.labels)
     names = [f"local-{n}" for n in range(1, count + 1)]
-    secrets = remembering(parts.secrets)  # one for all: they run the same code
     async with AsyncExitStack() as stack:
         for name in names:
             place = str(folder / f"{name}.ledger") if folder is not None else ":memory:"
@@ -132,7 +130,7 @@ async def local_bots(
                 broker=parts.broker,
                 subjects=parts.subjects,
                 env=parts.env,
-                secrets=secrets,
+                secrets=parts.secrets,
             )
             await stack.enter_async_context(host)
         yield names
